@@ -1,0 +1,1 @@
+"""Values: frozen, validated when they are built, free of I/O."""

@@ -1,0 +1,43 @@
+"""Access keys: who may sign, and how far a key reaches. The secret is only ever held sealed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .manifest import ROOT
+
+
+class KeyPolicy(StrEnum):
+    """What a key may do where no document says otherwise."""
+
+    READ_WRITE = "rw"
+    READ_ONLY = "ro"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One access key. ``sealed`` is the secret under the key-encryption key; ``buckets`` empty = all buckets."""
+
+    access_key: str
+    sealed: bytes
+    user: str = ROOT
+    policy: KeyPolicy = KeyPolicy.READ_WRITE
+    buckets: tuple[str, ...] = ()
+    enabled: bool = True
+    created_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a verified request acts for; made once by the verifier and never derived again."""
+
+    access_key: str
+    user: str
+    policy: KeyPolicy
+    buckets: tuple[str, ...] = ()
+
+    @property
+    def is_root(self) -> bool:
+        """True for the owner of the store with a full key."""
+        return self.user == ROOT and self.policy is KeyPolicy.READ_WRITE and not self.buckets

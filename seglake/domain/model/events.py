@@ -1,0 +1,151 @@
+"""Every state change is one event; replaying all events in stamp order over nothing gives the same state again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .bucket import Bucket, Versioning
+from .credential import Credential
+from .hlc import HLC
+from .manifest import Manifest, Pairs
+from .multipart import Part, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class BucketCreated:
+    """A bucket came to be; its own creation stamp is the event's."""
+
+    bucket: Bucket
+
+    @property
+    def stamp(self) -> HLC:
+        """When."""
+        return self.bucket.created
+
+
+@dataclass(frozen=True, slots=True)
+class BucketDeleted:
+    """An empty bucket went away."""
+
+    stamp: HLC
+    bucket_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersioningSet:
+    """A bucket keeps versions from now on, or stops."""
+
+    stamp: HLC
+    bucket_id: int
+    versioning: Versioning
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPut:
+    """A version (object or delete marker) is the newest of its key; a null version replaces the null version before it.
+
+    ``parts_digest`` is set when it completes the multipart upload named by the manifest.
+    """
+
+    manifest: Manifest
+    parts_digest: bytes = b""
+
+    @property
+    def stamp(self) -> HLC:
+        """When."""
+        return self.manifest.stamp
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRemoved:
+    """One version is gone for good."""
+
+    stamp: HLC
+    bucket_id: int
+    key: str
+    version: HLC
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDamaged:
+    """A version was found damaged on disk and is no longer served."""
+
+    stamp: HLC
+    bucket_id: int
+    key: str
+    version: HLC
+
+
+@dataclass(frozen=True, slots=True)
+class TagsSet:
+    """The tags of one version are these now."""
+
+    stamp: HLC
+    bucket_id: int
+    key: str
+    version: HLC
+    tags: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStarted:
+    """A multipart upload began."""
+
+    upload: Upload
+
+    @property
+    def stamp(self) -> HLC:
+        """When."""
+        return self.upload.started
+
+
+@dataclass(frozen=True, slots=True)
+class PartStored:
+    """A part came; it replaces an earlier one of its number."""
+
+    part: Part
+
+    @property
+    def stamp(self) -> HLC:
+        """When."""
+        return self.part.stamp
+
+
+@dataclass(frozen=True, slots=True)
+class UploadAborted:
+    """A multipart upload and its parts are gone."""
+
+    stamp: HLC
+    upload: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialPut:
+    """An access key was made or changed."""
+
+    stamp: HLC
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRemoved:
+    """An access key is gone."""
+
+    stamp: HLC
+    access_key: str
+
+
+Event = (
+    BucketCreated
+    | BucketDeleted
+    | VersioningSet
+    | VersionPut
+    | VersionRemoved
+    | VersionDamaged
+    | TagsSet
+    | UploadStarted
+    | PartStored
+    | UploadAborted
+    | CredentialPut
+    | CredentialRemoved
+)
