@@ -1,0 +1,1 @@
+"""What the domain needs from the world: one role a file, the contract in prose."""

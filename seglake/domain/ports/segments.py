@@ -1,0 +1,103 @@
+"""Where payload bytes live: appended, synced, and verified whenever they are read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from seglake.domain.model.events import Event
+from seglake.domain.model.segment import ChunkSlice, DurableMark, RecordRef, Segment
+
+from .journal import Journal
+
+
+class BulkWriter(Protocol):
+    """One large payload on its way into a segment. Chunks appended are not durable and belong to nobody yet.
+
+    Blocking: the caller runs these methods beside the event loop, one at a time for one writer.
+    """
+
+    def append(self, payload: bytes | bytearray | memoryview, digest: bytes, /) -> ChunkSlice:
+        """Writes one chunk (at most 4 MiB, ``digest`` its BLAKE3). Raises StorageFull without harm to others."""
+        ...
+
+    def sync(self) -> tuple[DurableMark, ...]:
+        """All appended chunks survive power loss on return. A failure is final for the store (StoreFailed)."""
+        ...
+
+    def release(self) -> None:
+        """Ends the pin on the segments written; called once, after the commit or when giving up. Idempotent."""
+        ...
+
+
+class SegmentStore(Protocol):
+    """Segments of one data directory. Reading may run beside writing; a sealed segment never changes."""
+
+    def bulk(self) -> BulkWriter:
+        """A writer for one payload too large to travel with its commit."""
+        ...
+
+    def journal(self, marks: Iterable[DurableMark], /) -> Journal:
+        """Opens the journal of one batch; ``marks`` are the synced bulk lengths its scripts refer to. Blocking; one
+        at a time."""
+        ...
+
+    def stream(self, slices: Sequence[ChunkSlice], /) -> AsyncIterator[memoryview]:
+        """The bytes of ``slices`` in order, each chunk verified before any of its bytes is yielded, one chunk ahead.
+
+        Raises ChunkCorrupt or SegmentGone, never yields unverified bytes.
+        """
+        ...
+
+    def verify(self, chunk: ChunkSlice, /) -> None:
+        """Reads one whole chunk and compares its digest. Blocking. ChunkCorrupt or SegmentGone."""
+        ...
+
+    def seal_idle(self) -> None:
+        """Starts new segments where the present ones are full or idle too long; sealing itself is ``seal_pending``.
+        Blocking."""
+        ...
+
+    def seal_pending(self) -> list[Segment]:
+        """Writes footers and manifest packs of closed segments, synced; returns their rows for the index. Blocking."""
+        ...
+
+    def close(self) -> list[Segment]:
+        """Seals everything that was written and closes; returns the rows for the index. Idempotent. Blocking."""
+        ...
+
+
+class SegmentFiles(Protocol):
+    """Whole segment files, for recovery, fsck, scrub and rebuild. Blocking; opened while no writer runs or for
+    sealed files."""
+
+    def list(self) -> list[bytes]:
+        """The ids of all segment files, sorted."""
+        ...
+
+    def size(self, segment: bytes, /) -> int:
+        """File length in bytes. SegmentGone."""
+        ...
+
+    def events(self, segment: bytes, limit: int | None = None, /) -> Iterator[tuple[Event, RecordRef]]:
+        """Event records in file order, from the manifest pack when there is a sound one and no ``limit``, else by
+        walking
+        the records up to ``limit`` bytes. Stops silently at the first torn record when walking an unsealed file;
+        FormatDamaged for a sealed one."""
+        ...
+
+    def recover(self, segment: bytes, committed: int, /) -> Segment | None:
+        """After an unclean stop: drops what lies beyond ``committed``, seals (footer, pack, syncs) and returns the row.
+
+        None when nothing was committed in it; the file is then removed. FormatDamaged findings before ``committed``
+        are kept, never truncated. Idempotent.
+        """
+        ...
+
+    def check(self, segment: bytes, /, *, payload: bool) -> Iterator[tuple[int, str]]:
+        """Findings (offset, text) in structure, footer and pack and, with ``payload``, in every payload."""
+        ...
+
+    def read(self, chunk: ChunkSlice, /) -> bytes:
+        """The slice's bytes, verified. ChunkCorrupt or SegmentGone."""
+        ...

@@ -1,0 +1,34 @@
+"""Time, randomness and threads: the only ways by which the domain meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Wall and steady time."""
+
+    def now_ms(self) -> int:
+        """Wall time, milliseconds since the epoch; may jump."""
+        ...
+
+    def steady_s(self) -> float:
+        """Seconds of a clock that never goes back."""
+        ...
+
+
+class Randomness(Protocol):
+    """Unpredictable bytes."""
+
+    def bytes(self, count: int, /) -> bytes: ...
+
+
+class Offload(Protocol):
+    """Runs blocking or heavy work beside the event loop; many calls at once are allowed."""
+
+    def start(self, work: Callable[[], T], /) -> Awaitable[T]:
+        """Begins ``work`` at once; its result or error waits to be awaited, once. Abandoning it does not stop it."""
+        ...
