@@ -1,0 +1,1 @@
+"""Use cases: each is built from ports and awaits nothing else."""

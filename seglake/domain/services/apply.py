@@ -1,0 +1,78 @@
+"""One function turns events into table rows, whether they were just decided or are read back from the segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from seglake.domain.model.events import (
+    BucketCreated,
+    BucketDeleted,
+    CredentialPut,
+    CredentialRemoved,
+    Event,
+    PartStored,
+    TagsSet,
+    UploadAborted,
+    UploadStarted,
+    VersionDamaged,
+    VersioningSet,
+    VersionPut,
+    VersionRemoved,
+)
+from seglake.domain.model.manifest import VersionState
+from seglake.domain.model.segment import DurableMark, RecordRef, Segment, SegmentState
+from seglake.domain.ports.metadata import MetadataTables
+
+
+def apply_event(tables: MetadataTables, event: Event, ref: RecordRef) -> None:  # noqa: C901 - one case an event
+    """Changes the tables as ``event`` says; ``ref`` is where its record lies. Deterministic; never refuses."""
+    match event:
+        case VersionPut():
+            _put_version(tables, event, ref)
+        case PartStored():
+            tables.uploads.put_part(event.part, ref)
+        case VersionRemoved():
+            tables.versions.delete(event.bucket_id, event.key, event.version)
+        case UploadStarted():
+            tables.uploads.insert(event.upload)
+        case UploadAborted():
+            tables.uploads.delete(event.upload)
+        case BucketCreated():
+            tables.buckets.insert(event.bucket)
+        case BucketDeleted():
+            tables.buckets.delete(event.bucket_id)
+        case VersioningSet():
+            tables.buckets.set_versioning(event.bucket_id, event.versioning)
+        case TagsSet():
+            tables.versions.set_tags(event.bucket_id, event.key, event.version, event.tags)
+        case VersionDamaged():
+            tables.versions.set_state(event.bucket_id, event.key, event.version, VersionState.DAMAGED)
+        case CredentialPut():
+            tables.credentials.put(event.credential)
+        case CredentialRemoved():
+            tables.credentials.delete(event.access_key)
+        case _:
+            assert_never(event)
+
+
+def _put_version(tables: MetadataTables, event: VersionPut, ref: RecordRef) -> None:
+    manifest = event.manifest
+    if manifest.null:
+        replaced = tables.versions.null_entry(manifest.bucket_id, manifest.key)
+        if replaced is not None:
+            tables.versions.delete(manifest.bucket_id, manifest.key, replaced.stamp)
+    tables.versions.insert(manifest, ref)
+    if event.parts_digest:
+        tables.uploads.complete(manifest.upload, event.parts_digest, manifest.stamp)
+
+
+def apply_marks(tables: MetadataTables, marks: Sequence[DurableMark], now_ms: int) -> None:
+    """Notes the acknowledged length of each segment that a commit made durable; a length never shrinks."""
+    for mark in marks:
+        known = tables.segments.get(mark.segment)
+        if known is None:
+            tables.segments.put(Segment(mark.segment, SegmentState.OPEN, mark.length, now_ms))
+        elif mark.length > known.committed:
+            tables.segments.put(replace(known, committed=mark.length))

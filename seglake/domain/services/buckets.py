@@ -1,0 +1,105 @@
+"""Buckets come, go and change how they keep versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from seglake.domain.model.bucket import Bucket, Versioning
+from seglake.domain.model.errors import BucketAlreadyOwned, BucketNotEmpty, BucketTaken
+from seglake.domain.model.events import BucketCreated, BucketDeleted, VersioningSet
+from seglake.domain.model.manifest import ROOT
+from seglake.domain.model.names import check_bucket_name
+from seglake.domain.ports.committer import Committer
+from seglake.domain.ports.metadata import MetadataStore, MetadataTx
+
+from .facts import bucket_named
+
+
+@dataclass(frozen=True, slots=True)
+class CreateBucket:
+    """API: CreateBucket."""
+
+    name: str
+    owner: str = ROOT
+    region: str = "us-east-1"
+    versioning: Versioning = Versioning.UNVERSIONED
+
+    def __call__(self, tx: MetadataTx) -> Bucket:
+        """Records one BucketCreated. BucketAlreadyOwned, BucketTaken."""
+        known = tx.buckets.get(self.name)
+        if known is not None:
+            raise BucketAlreadyOwned(self.name) if known.owner == self.owner else BucketTaken(self.name)
+        bucket = Bucket(self.name, tx.tick(), self.versioning, self.owner, self.region)
+        tx.record(BucketCreated(bucket))
+        return bucket
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBucket:
+    """API: DeleteBucket."""
+
+    name: str
+
+    def __call__(self, tx: MetadataTx) -> None:
+        """Records one BucketDeleted. NoSuchBucket, BucketNotEmpty."""
+        bucket = bucket_named(tx, self.name)
+        if tx.versions.any_in(bucket.id):
+            raise BucketNotEmpty(self.name, "objects, noncurrent versions or delete markers")
+        if next(iter(tx.uploads.scan_running(bucket.id, "")), None) is not None:
+            raise BucketNotEmpty(self.name, "multipart uploads in progress")
+        tx.record(BucketDeleted(tx.tick(), bucket.id))
+
+
+@dataclass(frozen=True, slots=True)
+class SetVersioning:
+    """API: PutBucketVersioning; a bucket never returns to UNVERSIONED."""
+
+    name: str
+    versioning: Versioning
+
+    def __call__(self, tx: MetadataTx) -> None:
+        """Records one VersioningSet. NoSuchBucket."""
+        assert self.versioning is not Versioning.UNVERSIONED, "versioning is enabled or suspended, never undone"
+        bucket = bucket_named(tx, self.name)
+        if bucket.versioning is not self.versioning:
+            tx.record(VersioningSet(tx.tick(), bucket.id, self.versioning))
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPage:
+    """One page of buckets; the next begins after the name ``next_after``."""
+
+    buckets: tuple[Bucket, ...]
+    next_after: str | None
+
+
+class Buckets:
+    """The bucket operations."""
+
+    def __init__(self, metadata: MetadataStore, committer: Committer) -> None:
+        self._metadata = metadata
+        self._committer = committer
+
+    async def create(self, command: CreateBucket) -> Bucket:
+        """Makes a bucket. InvalidBucketName, BucketAlreadyOwned, BucketTaken."""
+        check_bucket_name(command.name)
+        return await self._committer.commit(command)
+
+    async def delete(self, name: str) -> None:
+        """Removes an empty bucket. NoSuchBucket, BucketNotEmpty."""
+        await self._committer.commit(DeleteBucket(name))
+
+    async def set_versioning(self, name: str, versioning: Versioning) -> None:
+        """Enables or suspends versioning. NoSuchBucket."""
+        await self._committer.commit(SetVersioning(name, versioning))
+
+    def get(self, name: str) -> Bucket:
+        """The bucket. NoSuchBucket."""
+        return self._metadata.read(lambda view: bucket_named(view, name))
+
+    def list(self, prefix: str = "", after: str = "", limit: int = 10_000) -> BucketPage:
+        """API: ListBuckets: by name, above ``after``."""
+        found = self._metadata.read(lambda view: tuple(islice(view.buckets.scan(prefix, after), limit + 1)))
+        more = len(found) > limit
+        return BucketPage(found[:limit], found[limit - 1].name if more and limit else None)
