@@ -1,0 +1,1 @@
+"""Clock, randomness and threads: the only place where the running machine's own are touched."""

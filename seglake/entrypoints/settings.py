@@ -1,0 +1,293 @@
+"""One frozen value holds every setting: flags win over ``SEGLAKE_…``, these over the secrets file, over the defaults.
+
+A setting ``max_object_size`` is the flag ``--max-object-size`` and the variable ``SEGLAKE_MAX_OBJECT_SIZE``, in the
+environment and in the secrets file alike. An empty variable counts as not set. Sizes are bytes, durations seconds;
+both are also read as people write them (``64MiB``, ``10m``; see units.py).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from seglake.domain.model.bucket import Versioning
+from seglake.entrypoints.units import ListenAddress, parse_address, parse_duration, parse_size
+
+CHUNK_SIZE: Final = 4 << 20
+"""Bytes of an object's chunk; part of the format, not a setting."""
+
+PREFIX: Final = "SEGLAKE_"
+_MIB: Final = 1 << 20
+_GIB: Final = 1 << 30
+_SECRETS_FILE_MAX: Final = 1 * _MIB
+_ACCESS_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{2,127}", re.ASCII)
+_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+_ADAPTER = re.compile(r"[a-z][a-z0-9_]*|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+
+
+class SettingsInvalid(Exception):
+    """The settings cannot be used; ``problems`` has one sentence each, without any secret in it."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _size(value: object) -> object:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _words(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(word for word in re.split(r"[,\s]+", value) if word)
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _capital(value: object) -> object:
+    return value.capitalize() if isinstance(value, str) else value
+
+
+Size = Annotated[int, BeforeValidator(_size)]
+Duration = Annotated[float, BeforeValidator(_duration)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. Build it with `load_settings`; secrets never appear in its repr."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    addr: str = Field(":9000", description="address to listen on; ':9000' means every interface, port 0 any free port")
+    data_dir: Path = Field(Path("./data"), description="directory that holds the store")
+    secrets_file: Path | None = Field(
+        None, description="file of SEGLAKE_NAME=value lines; the environment wins over it"
+    )
+    master_key_file: Path | None = Field(None, description="file of the key-encryption key (default: in the data dir)")
+    access_key: str | None = Field(None, description="root access key; with none, a key is generated and kept")
+    secret_key: SecretStr | None = Field(None, description="root secret key, 8 to 128 printable characters")
+
+    region: str = Field("us-east-1", description="region of the store")
+    regions: Words = Field((), description="further regions that requests may be signed for")
+    domains: Words = Field((), description="base domains of virtual-hosted buckets (bucket.DOMAIN)")
+    virtual_hosted: bool = Field(True, description="recognise the bucket in the Host header")
+    default_versioning: Annotated[Versioning, BeforeValidator(_capital)] = Field(
+        Versioning.UNVERSIONED, description="versioning of new buckets: unversioned, enabled or suspended"
+    )
+    require_if_match_buckets: Words = Field((), description="buckets whose overwrites must carry If-Match; * means all")
+
+    max_object_size: Size = Field(5 * _GIB, ge=0, description="largest object; 0 means no limit")
+    mpu_min_part_size: Size = Field(5 * _MIB, ge=1, le=5 * _GIB, description="smallest part but the last")
+    max_url_length: Size = Field(32 << 10, ge=2 << 10, le=_MIB, description="longest request target")
+    max_header_bytes: Size = Field(32 << 10, ge=4 << 10, le=_MIB, description="longest request head")
+    max_in_flight: Size = Field(256 * _MIB, ge=4 * CHUNK_SIZE, description="bytes of request bodies held in memory")
+    inline_limit: Size = Field(256 << 10, ge=0, le=CHUNK_SIZE, description="bodies up to this are hashed at once")
+
+    segment_size: Size = Field(_GIB, ge=64 << 10, le=64 * _GIB, description="a segment is sealed at this size")
+    segment_idle: Duration = Field(600.0, gt=0, description="a segment is sealed after this long without a write")
+    reserve: Size = Field(64 * _MIB, ge=0, description="space kept so that deletes still commit on a full disk")
+    max_batch_ops: int = Field(256, ge=1, le=10_000, description="operations in one commit")
+    max_batch_bytes: Size = Field(16 * _MIB, ge=4096, description="bytes appended before one commit is closed")
+    metadata_store: str = Field("sqlite", description="metadata adapter: sqlite, memory or package.module:Class")
+    segment_store: str = Field("filesystem", description="segment adapter: filesystem, memory or package.module:Class")
+    ephemeral: bool = Field(False, description="keep everything in memory; nothing survives the process")
+
+    read_header_timeout: Duration = Field(10.0, gt=0, le=3600, description="time to receive a request head")
+    body_min_rate: Size = Field(1 << 10, ge=0, description="slowest body in bytes per second; 0 means any")
+    body_rate_window: Duration = Field(30.0, gt=0, le=3600, description="time over which body_min_rate is judged")
+    idle_timeout: Duration = Field(15.0, gt=0, le=86400, description="an idle connection is closed after this")
+    shutdown_timeout: Duration = Field(30.0, ge=0, le=3600, description="time for open requests at a shutdown")
+
+    log_format: Annotated[Literal["auto", "console", "json"], BeforeValidator(_lower)] = Field(
+        "auto", description="auto writes for people on a terminal and JSON elsewhere"
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        "info", description="least severity that is written"
+    )
+    access_log: bool = Field(False, description="log every request")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, secrets file; defaults follow by themselves. (pydantic-settings, "Customise sources")"""
+        return init_settings, env_settings, _SecretsFile(settings_cls)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = tuple(_problems(self))
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def listen(self) -> ListenAddress:
+        """``addr``, parsed."""
+        return parse_address(self.addr)
+
+    @property
+    def all_regions(self) -> frozenset[str]:
+        """Every region that a signature may name."""
+        return frozenset((self.region, *self.regions))
+
+    @property
+    def master_key_path(self) -> Path:
+        """Where the key-encryption key is, or will be created."""
+        return self.master_key_file or self.data_dir / ".seglake-master.key"
+
+    @property
+    def metadata_adapter(self) -> str:
+        """Name of the metadata adapter in force."""
+        return "memory" if self.ephemeral else self.metadata_store
+
+    @property
+    def segment_adapter(self) -> str:
+        """Name of the segment adapter in force."""
+        return "memory" if self.ephemeral else self.segment_store
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Settings with these flags on top; a flag that is None was not given. SettingsInvalid lists every problem."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsInvalid(tuple(_explain(error))) from None
+
+
+def flag_name(setting: str) -> str:
+    """``max_object_size`` as it is written on the command line."""
+    return "--" + setting.replace("_", "-")
+
+
+def read_secrets_file(path: Path) -> dict[str, str]:
+    """``SEGLAKE_NAME=value`` lines as {setting: value}; SettingsInvalid names the line and never quotes a value.
+
+    Blank lines and lines that begin with ``#`` are skipped, ``export`` in front is allowed, one pair of quotes around
+    the value is taken off. Nothing is interpolated: a ``$`` is a ``$``. A name given twice or not known is an error.
+    """
+    try:
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
+    except OSError as error:
+        raise SettingsInvalid((f"cannot read the secrets file {path}: {error.strerror}",)) from None
+    except UnicodeDecodeError:
+        raise SettingsInvalid((f"the secrets file {path} is not UTF-8 text",)) from None
+    if len(raw) > _SECRETS_FILE_MAX:
+        raise SettingsInvalid((f"the secrets file {path} is larger than 1 MiB",))
+    values: dict[str, str] = {}
+    problems = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        entry = line.strip().removeprefix("export ").strip()
+        if not entry or entry.startswith("#"):
+            continue
+        name, value, problem = _secret_line(entry)
+        if not problem and name in values:
+            problem = "the name is given twice"
+        if problem:
+            problems.append(f"line {number} of the secrets file {path}: {problem}")
+        elif value:
+            values[name] = value
+    if problems:
+        raise SettingsInvalid(tuple(problems))
+    return values
+
+
+def _secret_line(entry: str) -> tuple[str, str, str]:
+    """(setting, value, problem) of one line."""
+    left, equals, value = entry.partition("=")
+    name = left.strip()
+    if not equals or not name.startswith(PREFIX):
+        return "", "", f"expected {PREFIX}NAME=value"
+    setting = name.removeprefix(PREFIX).lower()
+    if setting not in Settings.model_fields or setting == "secrets_file":
+        return "", "", f"{name[:64]!r} is not a setting that can stand here"
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1]
+    return setting, value, ""
+
+
+class _SecretsFile(PydanticBaseSettingsSource):
+    """The file named by the flag or the variable; nothing when neither names one."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: the file is read whole."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        path = self.current_state.get("secrets_file")
+        return dict(read_secrets_file(Path(path))) if path else {}
+
+
+def _problems(settings: Settings) -> list[str]:
+    """What is wrong with values that have the right type, one sentence each."""
+    found = []
+    try:
+        parse_address(settings.addr)
+    except ValueError as error:
+        found.append(f"--addr: {error}")
+    found += _key_problems(settings)
+    for region in (settings.region, *settings.regions):
+        if not _REGION.fullmatch(region):
+            found.append(f"--region: {region[:64]!r} is not a region; use a-z, 0-9 and '-'")
+    for domain in settings.domains:
+        if not _DOMAIN.fullmatch(domain):
+            found.append(f"--domains: {domain[:64]!r} is not a domain name in lower case, without a port")
+    for name in ("metadata_store", "segment_store"):
+        adapter = getattr(settings, name)
+        if not _ADAPTER.fullmatch(adapter):
+            found.append(f"{flag_name(name)}: {adapter[:64]!r} is neither an adapter's name nor package.module:Class")
+        elif settings.ephemeral and name in settings.model_fields_set and adapter != "memory":
+            found.append(f"--ephemeral keeps everything in memory and contradicts {flag_name(name)} {adapter}")
+    return found
+
+
+def _key_problems(settings: Settings) -> list[str]:
+    found = []
+    if (settings.access_key is None) != (settings.secret_key is None):
+        found.append("--access-key and --secret-key come together: give both, or none to have a pair generated")
+    if settings.access_key is not None and not _ACCESS_KEY.fullmatch(settings.access_key):
+        found.append("--access-key: 3 to 128 letters, digits, '_', '.', '@' or '-', beginning with a letter or digit")
+    if settings.secret_key is not None:
+        secret = settings.secret_key.get_secret_value()
+        if not 8 <= len(secret) <= 128 or not secret.isascii() or not secret.isprintable() or " " in secret:
+            found.append("--secret-key: 8 to 128 printable ASCII characters without spaces")
+    return found
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        message = item["msg"].removeprefix("Value error, ")
+        if item["loc"]:
+            setting = str(item["loc"][0])
+            source = f"{flag_name(setting)} ({PREFIX}{setting.upper()})"
+            lines.append(f"{source}: {'there is no such setting' if item['type'] == 'extra_forbidden' else message}")
+        else:
+            lines += message.split("\n")
+    return lines
