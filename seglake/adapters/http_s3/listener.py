@@ -1,0 +1,124 @@
+"""Accepts connections and owns them: bounded heads, bounded idleness, a bounded number, and a shutdown that drains."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import RequestHandler
+
+from seglake.adapters.http_s3.app import S3Application
+from seglake.adapters.http_s3.respond import refusal
+from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
+
+READ_BUFFER_BYTES = 256 << 10
+BACKLOG = 1024
+
+
+class S3Protocol(RequestHandler):
+    """aiohttp's connection, with S3's words for what its parser refuses."""
+
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Turns away connections above the limit before they cost more than their socket."""
+        super().connection_made(transport)
+        manager = self._manager
+        assert isinstance(manager, S3Server), "made by it"
+        if len(manager.connections) > manager.connections_max:
+            self.force_close()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """A request that could not be parsed, or a bug: S3's Error document, then the connection is closed."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun; the connection is cut")
+        manager = self._manager
+        assert isinstance(manager, S3Server), "made by it"
+        application = manager.application
+        request_id = application.new_request_id()
+        if status == 400:
+            error = _head_error(exc, message)
+        else:
+            application.note_bug(exc, request_id)
+            error = S3Error(ErrorCode.InternalError)
+        response = refusal(error, request_id=request_id, resource="", method="")
+        response.force_close()
+        return response
+
+
+def _head_error(exc: BaseException | None, message: str | None) -> S3Error:
+    if isinstance(exc, LineTooLong):
+        if "header" in str(exc).lower() or "field" in str(exc).lower():
+            return S3Error(ErrorCode.RequestHeaderSectionTooLarge)
+        return S3Error(ErrorCode.UriTooLong, "the request line is too long (--max-url-length)")
+    text = (message or "the request head could not be parsed").splitlines()[0][:200]
+    return S3Error(ErrorCode.BadRequest, text)
+
+
+class S3Server(web.Server):
+    """Makes one S3Protocol for each connection."""
+
+    def __init__(self, application: S3Application, connections_max: int, **options: Any) -> None:
+        super().__init__(application.handle, **options)
+        self.application = application
+        self.connections_max = connections_max
+        self._options = options
+
+    def __call__(self) -> RequestHandler:
+        """The protocol of a new connection."""
+        return S3Protocol(self, loop=self._loop, **self._options)
+
+
+class S3Listener:
+    """The endpoint's sockets."""
+
+    def __init__(self, application: S3Application) -> None:
+        self._application = application
+        self._server: asyncio.Server | None = None
+        self._http: S3Server | None = None
+
+    async def start(
+        self,
+        host: str | None,
+        port: int,
+        *,
+        sockets: list[socket.socket] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> int:
+        """Listens on ``host`` (None = every interface) and ``port`` (0 = any); returns the port. OSError if taken."""
+        config = self._application.config
+        loop = asyncio.get_running_loop()
+        self._http = S3Server(
+            self._application,
+            config.connections_max,
+            access_log=None,
+            keepalive_timeout=config.idle_timeout_s,
+            max_line_size=config.url_length_max,
+            max_field_size=config.header_bytes_max,
+            read_bufsize=READ_BUFFER_BYTES,
+            auto_decompress=False,
+            lingering_time=5.0,
+        )
+        self._application.watch.start()
+        if sockets:
+            # One server takes one socket in asyncio; the supervisor hands over exactly one.
+            self._server = await loop.create_server(self._http, sock=sockets[0], ssl=tls, backlog=BACKLOG)
+        else:
+            self._server = await loop.create_server(self._http, host, port, ssl=tls, backlog=BACKLOG)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self, timeout_s: float) -> None:
+        """Stops accepting, lets requests under way end within ``timeout_s``, then cuts what is left. Idempotent."""
+        if self._server is None or self._http is None:
+            return
+        self._server.close()
+        self._http.pre_shutdown()
+        await self._http.shutdown(timeout_s)
+        await self._application.watch.stop()
+        self._server = None
