@@ -27,7 +27,12 @@ class Limits:
     inline_bytes_max: int = 256 << 10
     """Payloads up to this size travel with their commit; larger ones go to a segment of their own lane first."""
     require_if_match: frozenset[str] = frozenset()
-    """Buckets whose objects are overwritten or deleted only with If-Match."""
+    """Buckets whose objects are overwritten or deleted only with If-Match; ``*`` names every bucket."""
+
+    def guards(self, bucket: str) -> bool:
+        """True for a bucket that takes overwrites only with If-Match."""
+        names = self.require_if_match
+        return bool(names) and (bucket in names or "*" in names)
 
     def payload_max(self) -> int:
         """The largest body of one request."""

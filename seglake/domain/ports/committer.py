@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from seglake.domain.model.segment import DurableMark
@@ -22,4 +22,8 @@ class Committer(Protocol):
         (bounds the batch). Cancelling the caller does not undo a commit under way. StorageFull: nothing was written.
         StoreFailed: unknown whether it is durable; it is not acknowledged, and no later commit is.
         """
+        ...
+
+    async def call(self, work: Callable[[], T], /) -> T:
+        """Runs blocking ``work`` where batches run, between two of them (for example ``SegmentStore.seal_idle``)."""
         ...

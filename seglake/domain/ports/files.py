@@ -22,7 +22,7 @@ class File(Protocol):
         """Fills ``buffer`` from ``offset``; returns the bytes read, fewer only at the end of the file."""
         ...
 
-    def pread_cached(self, size: int, offset: int, /) -> bytes | None:
+    def pread_cached(self, size: int, offset: int, /) -> bytes | bytearray | None:
         """The bytes if all of them can be had without waiting for the disk, else None."""
         ...
 
@@ -40,6 +40,10 @@ class File(Protocol):
         ...
 
     def truncate(self, size: int, /) -> None: ...
+    def allocate(self, size: int, /) -> None:
+        """Makes the file at least ``size`` bytes long and takes the disk space for all of them now."""
+        ...
+
     def size(self) -> int: ...
     def try_lock(self) -> bool:
         """Takes an exclusive advisory lock for as long as the file is open; False when another process has it."""

@@ -40,3 +40,29 @@ class Journal(Protocol):
     def abandon(self) -> None:
         """Gives up without writing. Idempotent; a no-op after ``flush``."""
         ...
+
+
+class NoRecords:
+    """The journal of a transaction that changes only what the segments do not tell, such as their own rows."""
+
+    def append_chunk(self, payload: bytes | memoryview, digest: bytes, /) -> ChunkSlice:
+        """A bug: such a transaction has no payload."""
+        raise AssertionError("a transaction without a journal stores nothing")
+
+    def append_event(self, event: Event, /) -> RecordRef:
+        """A bug: such a transaction has no events."""
+        raise AssertionError("a transaction without a journal records nothing")
+
+    def mark(self) -> int:
+        """Always 0."""
+        return 0
+
+    def rollback(self, mark: int, /) -> None:
+        """Nothing to drop."""
+
+    def flush(self) -> Sequence[DurableMark]:
+        """Nothing to sync."""
+        return ()
+
+    def abandon(self) -> None:
+        """Nothing to give up."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from seglake.domain.model.errors import SeglakeError
 from seglake.domain.model.events import Event
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.segment import ChunkSlice, RecordRef, Segment
@@ -94,8 +93,8 @@ class Script(Protocol[T_co]):
     def __call__(self, tx: MetadataTx, /) -> T_co: ...
 
 
-Outcome = Any | SeglakeError
-"""What one script returned, or the SeglakeError that undid it."""
+Outcome = Any | Exception
+"""What one script returned, or the error that undid it: a SeglakeError, or whatever a bug in it raised."""
 
 
 class MetadataStore(Protocol):
@@ -108,8 +107,9 @@ class MetadataStore(Protocol):
     def apply(self, scripts: Sequence[Script[Any]], journal: Journal, /) -> list[Outcome]:
         """One serialisable transaction of all scripts, each in its own savepoint.
 
-        A script that raises SeglakeError is undone alone and its error is its outcome. When all ran, the journal is
-        flushed (written and synced) and only then the transaction commits; on return every success is durable and
+        A script that raises SeglakeError is undone alone and its error is its outcome; so is one with a bug in it (any
+        other Exception but MemoryError), because a bug must not cost its neighbours their commit. When all ran, the
+        journal is flushed (written and synced) and only then the transaction commits; on return every success is durable and
         visible. StorageFull from the journal undoes all and is raised; nothing was changed. Any other failure leaves
         the store failed: StoreFailed now and for every later call.
         """
@@ -117,6 +117,14 @@ class MetadataStore(Protocol):
 
     def replay(self, events: Sequence[tuple[Event, RecordRef]], segments: Sequence[Segment], /) -> None:
         """Applies journalled events (already in stamp order) and segment rows without journalling them again."""
+        ...
+
+    def maintain(self) -> None:
+        """Work that keeps commits cheap and that no waiter should wait for (checkpoints); does nothing when none is due.
+
+        Blocking; the committer calls it between batches, after the waiters of the last one were woken. StoreFailed
+        like ``apply``.
+        """
         ...
 
     def check(self) -> list[str]:

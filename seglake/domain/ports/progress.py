@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -23,3 +24,12 @@ class Silent:
 
     def advance(self, units: int = 1, /) -> None:
         """Ignores it."""
+
+
+Stages = Callable[[str, str], Progress]
+"""Begins one stage of a longer task: its name and what its units are (``objects``, ``bytes``, ...)."""
+
+
+def silent(_name: str, _unit: str, /) -> Progress:
+    """A stage that reports to nobody."""
+    return Silent()

@@ -81,9 +81,27 @@ class SegmentFiles(Protocol):
 
     def events(self, segment: bytes, limit: int | None = None, /) -> Iterator[tuple[Event, RecordRef]]:
         """Event records in file order, from the manifest pack when there is a sound one and no ``limit``, else by
-        walking
-        the records up to ``limit`` bytes. Stops silently at the first torn record when walking an unsealed file;
-        FormatDamaged for a sealed one."""
+        walking the records up to ``limit`` bytes.
+
+        Stops silently at the first torn record of an unsealed file. Of a sealed one every intact record is yielded, and
+        FormatDamaged is raised after the last when any was damaged."""
+        ...
+
+    def tail(self, segment: bytes, committed: int, /) -> Iterator[tuple[Event, RecordRef]]:
+        """Intact event records that begin at or beyond ``committed`` (a record boundary), up to the first torn one."""
+        ...
+
+    def event(self, ref: RecordRef, /) -> Event:
+        """The event record at ``ref``, verified. FormatDamaged or SegmentGone."""
+        ...
+
+    def sealed(self, segment: bytes, /) -> bool:
+        """True when the file ends in a sound footer. SegmentGone."""
+        ...
+
+    def intact(self, segment: bytes, /) -> int:
+        """The length in bytes up to which an unsealed file consists of whole records; of a sealed file its size.
+        SegmentGone."""
         ...
 
     def recover(self, segment: bytes, committed: int, /) -> Segment | None:
@@ -92,6 +110,11 @@ class SegmentFiles(Protocol):
         None when nothing was committed in it; the file is then removed. FormatDamaged findings before ``committed``
         are kept, never truncated. Idempotent.
         """
+        ...
+
+    def quarantine(self, segment: bytes, /) -> None:
+        """Moves the file out of the way (``objects/quarantine/``), where nothing looks for segments; the move survives
+        power loss on return. SegmentGone."""
         ...
 
     def check(self, segment: bytes, /, *, payload: bool) -> Iterator[tuple[int, str]]:

@@ -97,7 +97,7 @@ class PutCopy:
         if source.size > SINGLE_PUT_BYTES_MAX:
             raise InvalidRequest("the source is larger than 5 GiB; copy it in parts (UploadPartCopy)")
         bucket = bucket_named(tx, command.bucket)
-        if command.conditions is not NO_WRITE_CONDITIONS or bucket.name in self.limits.require_if_match:
+        if command.conditions is not NO_WRITE_CONDITIONS or self.limits.guards(bucket.name):
             current = tx.versions.current_entry(bucket.id, command.key)
             check_overwrite(bucket, command.key, current, command.conditions, self.limits)
         attributes = command.attributes

@@ -58,7 +58,7 @@ class CompleteUpload:
     upload: str
     parts: tuple[PartClaim, ...]
     conditions: WriteConditions = NO_WRITE_CONDITIONS
-    checksum: tuple[ChecksumAlgorithm, str] | None = None
+    checksum: Checksum | None = None
     checksum_type: ChecksumType | None = None
     size: int | None = None
 
@@ -208,12 +208,12 @@ def _check_claim(command: CompleteUpload, upload: Upload, whole: Checksum | None
         raise InvalidRequest(f"the upload was created with the checksum type {kind}, not {command.checksum_type}")
     if command.checksum is None:
         return
-    algorithm, text = command.checksum
-    if whole is None or whole.algorithm is not algorithm:
-        raise InvalidRequest(f"the upload has no {algorithm} checksum to compare with")
+    claimed = command.checksum
+    if whole is None or whole.algorithm is not claimed.algorithm:
+        raise InvalidRequest(f"the upload has no {claimed.algorithm} checksum to compare with")
     # A composite may be claimed with or without its part count.
-    if text not in (whole.text, whole.text.partition("-")[0]):
-        raise BadDigest(f"x-amz-checksum-{algorithm.lower()}", text, whole.text)
+    if claimed.digest != whole.digest or claimed.parts not in (0, whole.parts):
+        raise BadDigest(f"x-amz-checksum-{claimed.algorithm.lower()}", claimed.text, whole.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class FinishUpload:
             raise NoSuchUpload(command.upload)
         if upload.completed:
             return self._repeat(tx, bucket, upload)
-        if command.conditions is not NO_WRITE_CONDITIONS or bucket.name in self.limits.require_if_match:
+        if command.conditions is not NO_WRITE_CONDITIONS or self.limits.guards(bucket.name):
             current = tx.versions.current_entry(bucket.id, command.key)
             check_overwrite(bucket, command.key, current, command.conditions, self.limits)
         parts = _claimed_parts(tx, command, upload, self.limits)

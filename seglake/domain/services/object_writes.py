@@ -89,7 +89,7 @@ def check_overwrite(
     """The preconditions of a write against the current version. PreconditionFailed, PreconditionRequired, NoSuchKey."""
     facts = present(current)
     unconditional = conditions.if_match is None and not conditions.if_none_match
-    if facts is not None and unconditional and bucket.name in limits.require_if_match:
+    if facts is not None and unconditional and limits.guards(bucket.name):
         raise PreconditionRequired(bucket.name)
     conditions.check(key, facts)
 
@@ -106,7 +106,7 @@ class PutVersion:
         """Decides, then records one VersionPut."""
         command, payload = self.command, self.payload
         bucket = bucket_named(tx, command.bucket)
-        if command.conditions is not NO_WRITE_CONDITIONS or bucket.name in self.limits.require_if_match:
+        if command.conditions is not NO_WRITE_CONDITIONS or self.limits.guards(bucket.name):
             current = tx.versions.current_entry(bucket.id, command.key)
             check_overwrite(bucket, command.key, current, command.conditions, self.limits)
         attributes = command.attributes
@@ -238,7 +238,7 @@ class ObjectWrites:
 
         def facts(view: MetadataView) -> None:
             bucket = bucket_named(view, command.bucket)
-            if command.conditions is not NO_WRITE_CONDITIONS or bucket.name in self._limits.require_if_match:
+            if command.conditions is not NO_WRITE_CONDITIONS or self._limits.guards(bucket.name):
                 current = view.versions.current_entry(bucket.id, command.key)
                 check_overwrite(bucket, command.key, current, command.conditions, self._limits)
 
