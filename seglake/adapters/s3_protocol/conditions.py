@@ -15,7 +15,7 @@ from seglake.domain.model.conditions import NO_READ_CONDITIONS, NO_WRITE_CONDITI
 
 ETAGS_MAX = 100
 
-_TAG = re.compile(r'[ \t]*(?:(W/)?"([^"]*)"|([^",\s]+))[ \t]*(?:,|$)')
+_TAG = re.compile(r'[ \t]*(?:(W/)?"([^"]*)"|([^",\s]+))[ \t]*(?:,|\Z)')
 _READ_NAMES = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 
 

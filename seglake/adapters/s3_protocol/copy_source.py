@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error, invalid_argument, not_implemented
+from seglake.adapters.s3_protocol.errors import S3Error, invalid_argument, not_implemented
 from seglake.adapters.s3_protocol.request import percent_decode
 from seglake.domain.model.ranges import FromTo
 
@@ -68,6 +68,5 @@ def parse_copy_range(text: str) -> FromTo:
 def _decode(text: str, whole: str) -> str:
     try:
         return percent_decode(text)
-    except S3Error as error:
-        assert error.code is ErrorCode.InvalidURI
+    except S3Error:
         raise invalid_argument(_HEADER, whole, "it is not percent-encoded UTF-8; write a '%' as %25") from None

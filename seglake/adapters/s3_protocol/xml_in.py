@@ -31,7 +31,8 @@ _SPACE = " \t\r\n"
 class Element:
     """What may stand in an element: children by name, or text when it has none.
 
-    ``repeat`` is how often it may occur in its parent; ``refused`` marks what S3 has and Seglake does not implement.
+    ``repeat`` is how often an element with children may occur in its parent, one with text occurs once; ``refused``
+    marks what S3 has and Seglake does not implement.
     """
 
     children: Mapping[str, Element] = field(default_factory=dict)
@@ -41,15 +42,10 @@ class Element:
 
 @dataclass(slots=True)
 class Node:
-    """An element that was read: its text, or its children by name in their order."""
+    """An element that was read: the texts of its children by name, and its children with children in their order."""
 
-    text: str = ""
-    children: dict[str, list[Node]] = field(default_factory=dict)
-
-    def one(self, name: str) -> str | None:
-        """The text of the child with this name, None without it."""
-        found = self.children.get(name)
-        return found[0].text if found else None
+    texts: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, list[Node]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +91,15 @@ def parse_create_bucket(body: bytes) -> BucketConfiguration:
     if not body.strip():
         return BucketConfiguration()
     root = read(body, "CreateBucketConfiguration", _CREATE_BUCKET)
-    return BucketConfiguration(root.one("LocationConstraint") or None)
+    return BucketConfiguration(root.texts.get("LocationConstraint") or None)
 
 
 def parse_versioning(body: bytes) -> Versioning:
     """VersioningConfiguration: ENABLED or SUSPENDED. S3Error MalformedXML, NotImplemented for MFA delete."""
     root = read(body, "VersioningConfiguration", _VERSIONING)
-    if root.one("MfaDelete") not in (None, "Disabled"):
+    if root.texts.get("MfaDelete") not in (None, "Disabled"):
         raise not_implemented("MFA delete")
-    status = root.one("Status")
+    status = root.texts.get("Status")
     if status == "Enabled":
         return Versioning.ENABLED
     if status == "Suspended":
@@ -115,7 +111,7 @@ def parse_versioning(body: bytes) -> Versioning:
 
 def parse_complete(body: bytes) -> tuple[PartClaim, ...]:
     """CompleteMultipartUpload: 1 to 10,000 parts in the order given, ETags without quotes. S3Error MalformedXML."""
-    parts = read(body, "CompleteMultipartUpload", _COMPLETE).children.get("Part")
+    parts = read(body, "CompleteMultipartUpload", _COMPLETE).nodes.get("Part")
     if not parts:
         raise malformed("CompleteMultipartUpload names no Part")
     return tuple([_part(node) for node in parts])
@@ -124,10 +120,10 @@ def parse_complete(body: bytes) -> tuple[PartClaim, ...]:
 def parse_delete(body: bytes) -> DeleteRequest:
     """Delete: 1 to 1,000 objects. S3Error MalformedXML."""
     root = read(body, "Delete", _DELETE)
-    entries = root.children.get("Object")
+    entries = root.nodes.get("Object")
     if not entries:
         raise malformed("Delete names no Object")
-    quiet = root.one("Quiet")
+    quiet = root.texts.get("Quiet")
     if quiet not in (None, "", "true", "false", "True", "False"):
         raise malformed("Quiet must be true or false")
     return DeleteRequest(tuple([_entry(node) for node in entries]), quiet in ("true", "True"))
@@ -141,8 +137,9 @@ def malformed(reason: str) -> S3Error:
 def read(body: bytes, name: str, schema: Element) -> Node:
     """The document ``name`` in ``body``, with or without the S3 namespace; S3Error MalformedXML or NotImplemented."""
     if len(body) > DOCUMENT_BYTES_MAX:
-        raise S3Error(ErrorCode.MaxMessageLengthExceeded, f"an XML document may have "
-        f"{DOCUMENT_BYTES_MAX} bytes at most")
+        raise S3Error(
+            ErrorCode.MaxMessageLengthExceeded, f"an XML document may have {DOCUMENT_BYTES_MAX} bytes at most"
+        )
     reader = _Reader(name, schema)
     parser = ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -156,63 +153,78 @@ def read(body: bytes, name: str, schema: Element) -> Node:
         raise malformed(f"line {error.lineno}, column {error.offset}: it is not well-formed") from None
     except (LookupError, ValueError):  # an encoding that is unknown or does not fit
         raise malformed("its encoding is not known") from None
-    return reader.top.children[name][0]
+    return reader.top.nodes[name][0]
 
 
 class _Reader:
-    """Expat's handlers: a stack of (schema, node) that follows the open elements."""
+    """Expat's handlers: a stack of the open elements that have children, and the open one that has text, if any."""
 
-    __slots__ = ("schemas", "stack", "top")
+    __slots__ = ("pieces", "schemas", "size", "stack", "top")
 
     def __init__(self, name: str, schema: Element) -> None:
         self.top = Node()
         self.schemas = [Element({name: schema})]
         self.stack = [self.top]
+        self.pieces: list[str] | None = None
+        self.size = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         namespace, _, local = name.rpartition(" ")
         shown = local[:60]
         if namespace not in ("", NAMESPACE):
             raise malformed(f"the element {shown} is in a namespace that is not S3's")
-        schema = self.schemas[-1].children.get(local)
+        schema = None if self.pieces is not None else self.schemas[-1].children.get(local)
         if schema is None:
             raise malformed(f"the element {shown} is not expected there")
         if schema.refused:
             raise not_implemented(f"the element {shown}")
         if attributes:
             raise malformed(f"the element {shown} has attributes")
-        node = Node()
-        siblings = self.stack[-1].children.setdefault(local, [])
-        siblings.append(node)
-        if len(siblings) > schema.repeat:
+        parent = self.stack[-1]
+        if not schema.children:
+            if local in parent.texts:
+                raise malformed(f"the element {shown} occurs twice")
+            self.pieces = []
+            self.size = 0
+            return
+        siblings = parent.nodes.setdefault(local, [])
+        if len(siblings) == schema.repeat:
             raise malformed(f"the element {shown} occurs more than {schema.repeat} times")
+        node = Node()
+        siblings.append(node)
         self.schemas.append(schema)
         self.stack.append(node)
 
-    def end(self, _name: str) -> None:
-        self.schemas.pop()
-        self.stack.pop()
+    def end(self, name: str) -> None:
+        if self.pieces is None:
+            self.schemas.pop()
+            self.stack.pop()
+        else:
+            self.stack[-1].texts[name.rpartition(" ")[2]] = "".join(self.pieces)
+            self.pieces = None
 
     def text(self, data: str) -> None:
-        if self.schemas[-1].children:
+        if self.pieces is None:
             if data.strip(_SPACE):
                 raise malformed("there is text between elements")
             return
-        node = self.stack[-1]
-        node.text += data
-        if len(node.text) > TEXT_CHARACTERS_MAX:
+        self.size += len(data)
+        if self.size > TEXT_CHARACTERS_MAX:
             raise malformed(f"the text of an element is longer than {TEXT_CHARACTERS_MAX} characters")
+        self.pieces.append(data)
 
     def doctype(self, *_declaration: object) -> None:
         raise malformed("document types and entities are not allowed")
 
 
 def _part(node: Node) -> PartClaim:
-    number, etag = node.one("PartNumber"), node.one("ETag")
+    number, etag = node.texts.get("PartNumber"), node.texts.get("ETag")
     if number is None or etag is None:
         raise malformed("each Part needs a PartNumber and an ETag")
     claimed = [
-        (algorithm, text) for name, algorithm in _CHECKSUMS.items() if (text := node.one(name)) is not None and text
+        (algorithm, text)
+        for name, algorithm in _CHECKSUMS.items()
+        if (text := node.texts.get(name)) is not None and text
     ]
     if len(claimed) > 1:
         raise malformed("a Part has more than one checksum")
@@ -223,10 +235,10 @@ def _part(node: Node) -> PartClaim:
 
 
 def _entry(node: Node) -> DeleteEntry:
-    key = node.one("Key")
+    key = node.texts.get("Key")
     if not key:
         raise malformed("an Object has no Key")
-    etag, modified, size = node.one("ETag"), node.one("LastModifiedTime"), node.one("Size")
+    etag, modified, size = node.texts.get("ETag"), node.texts.get("LastModifiedTime"), node.texts.get("Size")
     conditions = NO_WRITE_CONDITIONS
     if etag is not None or modified is not None or size is not None:
         conditions = WriteConditions(
@@ -234,4 +246,4 @@ def _entry(node: Node) -> DeleteEntry:
             if_modified=None if modified is None else modified_time("LastModifiedTime", modified),
             if_size=None if size is None else ascii_number(size, "Size"),
         )
-    return DeleteEntry(key, node.one("VersionId") or None, conditions)
+    return DeleteEntry(key, node.texts.get("VersionId") or None, conditions)

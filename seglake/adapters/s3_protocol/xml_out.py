@@ -80,7 +80,8 @@ def list_buckets(buckets: Iterable[Bucket], *, owner: str, prefix: str = "", nex
 def list_objects(asked: Asked, page: ObjectPage, *, marker: str = "") -> bytes:
     """ListBucketResult of version 1; like S3, NextMarker comes only with a delimiter."""
     following = page.next_after
-    head = [f"<Name>{asked.bucket}</Name><Prefix>{asked.name(asked.prefix)}</Prefix><Marker>{asked.name(marker)}</Marker>"]
+    name = asked.name
+    head = [f"<Name>{asked.bucket}</Name><Prefix>{name(asked.prefix)}</Prefix><Marker>{name(marker)}</Marker>"]
     if following is not None and asked.delimiter:
         head.append(f"<NextMarker>{asked.name(following)}</NextMarker>")
     head.append(f"<MaxKeys>{asked.maximum}</MaxKeys>{_asked_tail(asked)}{_truncated(following is not None)}")
@@ -112,10 +113,11 @@ def list_objects_v2(
 
 def list_versions(asked: Asked, page: VersionPage, *, key_marker: str = "", version_marker: str = "") -> bytes:
     """ListVersionsResult; versions and delete markers stand in the order of the page."""
-    parts = [
+    head = (
         f"<Name>{asked.bucket}</Name><Prefix>{asked.name(asked.prefix)}</Prefix>"
         f"<KeyMarker>{asked.name(key_marker)}</KeyMarker><VersionIdMarker>{escape(version_marker)}</VersionIdMarker>"
-    ]
+    )
+    parts = [head]
     if page.next_key is not None:
         parts.append(f"<NextKeyMarker>{asked.name(page.next_key)}</NextKeyMarker>")
         if page.next_version is not None:
@@ -124,7 +126,8 @@ def list_versions(asked: Asked, page: VersionPage, *, key_marker: str = "", vers
     for entry, latest in zip(page.entries, page.latest, strict=True):
         place = (
             f"<Key>{asked.name(entry.key)}</Key><VersionId>{entry.version}</VersionId>"
-            f"<IsLatest>{'true' if latest else 'false'}</IsLatest><LastModified>{iso_date(entry.modified_ms)}</LastModified>"
+            f"<IsLatest>{'true' if latest else 'false'}</IsLatest>"
+            f"<LastModified>{iso_date(entry.modified_ms)}</LastModified>"
         )
         if entry.is_marker:
             parts.append(f"<DeleteMarker>{place}{_owner(entry.owner)}</DeleteMarker>")
@@ -136,10 +139,11 @@ def list_versions(asked: Asked, page: VersionPage, *, key_marker: str = "", vers
 
 def list_uploads(asked: Asked, page: UploadPage, *, key_marker: str = "", upload_marker: str = "") -> bytes:
     """ListMultipartUploadsResult."""
-    parts = [
+    head = (
         f"<Bucket>{asked.bucket}</Bucket><KeyMarker>{asked.name(key_marker)}</KeyMarker>"
         f"<UploadIdMarker>{escape(upload_marker)}</UploadIdMarker>"
-    ]
+    )
+    parts = [head]
     if page.next_key is not None:
         parts.append(f"<NextKeyMarker>{asked.name(page.next_key)}</NextKeyMarker>")
         parts.append(f"<NextUploadIdMarker>{escape(page.next_upload or '')}</NextUploadIdMarker>")
@@ -159,19 +163,20 @@ def list_uploads(asked: Asked, page: UploadPage, *, key_marker: str = "", upload
 def list_parts(bucket: str, page: PartPage, *, marker: int = 0, maximum: int = 1000) -> bytes:
     """ListPartsResult; ``marker`` is the part number asked to begin after."""
     upload = page.upload
-    parts = [
+    head = (
         f"<Bucket>{bucket}</Bucket><Key>{escape(upload.key)}</Key><UploadId>{escape(upload.id)}</UploadId>"
         f"{_initiator(upload.owner)}{_owner(upload.owner)}{_storage_class(upload)}"
         f"<PartNumberMarker>{marker}</PartNumberMarker>"
-    ]
+    )
+    parts = [head]
     if page.next_number is not None:
         parts.append(f"<NextPartNumberMarker>{page.next_number}</NextPartNumberMarker>")
     parts.append(f"<MaxParts>{maximum}</MaxParts>{_truncated(page.next_number is not None)}{_upload_checksum(upload)}")
-    for part in page.parts:
-        parts.append(
-            f"<Part><PartNumber>{part.number}</PartNumber><LastModified>{iso_date(part.modified_ms)}</LastModified>"
-            f"<ETag>&quot;{part.etag}&quot;</ETag><Size>{part.size}</Size>{_checksum(part.checksum)}</Part>"
-        )
+    parts += [
+        f"<Part><PartNumber>{part.number}</PartNumber><LastModified>{iso_date(part.modified_ms)}</LastModified>"
+        f"<ETag>&quot;{part.etag}&quot;</ETag><Size>{part.size}</Size>{_checksum(part.checksum)}</Part>"
+        for part in page.parts
+    ]
     return _document("ListPartsResult", "".join(parts))
 
 
@@ -213,7 +218,8 @@ def delete_result(results: Iterable[Deleted | Failed], *, quiet: bool = False) -
             parts.append(f"<Error>{place}{reason}</Error>")
         elif not quiet:
             if result.marker is not None:
-                place += f"<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>{escape(result.marker)}</DeleteMarkerVersionId>"
+                place += "<DeleteMarker>true</DeleteMarker>"
+                place += f"<DeleteMarkerVersionId>{escape(result.marker)}</DeleteMarkerVersionId>"
             parts.append(f"<Deleted>{place}</Deleted>")
     return _document("DeleteResult", "".join(parts))
 
@@ -264,7 +270,7 @@ def _asked_tail(asked: Asked) -> str:
     return f"{delimiter}<EncodingType>url</EncodingType>" if asked.url_encoded else delimiter
 
 
-def _truncated(more: bool) -> str:  # noqa: FBT001
+def _truncated(more: bool) -> str:
     return "<IsTruncated>true</IsTruncated>" if more else "<IsTruncated>false</IsTruncated>"
 
 

@@ -109,9 +109,9 @@ class MetadataStore(Protocol):
 
         A script that raises SeglakeError is undone alone and its error is its outcome; so is one with a bug in it (any
         other Exception but MemoryError), because a bug must not cost its neighbours their commit. When all ran, the
-        journal is flushed (written and synced) and only then the transaction commits; on return every success is durable and
-        visible. StorageFull from the journal undoes all and is raised; nothing was changed. Any other failure leaves
-        the store failed: StoreFailed now and for every later call.
+        journal is flushed (written and synced) and only then the transaction commits; on return every success is
+        durable and visible. StorageFull from the journal undoes all and is raised; nothing was changed. Any other
+        failure leaves the store failed: StoreFailed now and for every later call.
         """
         ...
 
@@ -120,7 +120,7 @@ class MetadataStore(Protocol):
         ...
 
     def maintain(self) -> None:
-        """Work that keeps commits cheap and that no waiter should wait for (checkpoints); does nothing when none is due.
+        """Work that keeps commits cheap and that no waiter should wait for (checkpoints); nothing when none is due.
 
         Blocking; the committer calls it between batches, after the waiters of the last one were woken. StoreFailed
         like ``apply``.

@@ -81,6 +81,19 @@ def new_key_pair(randomness: Randomness) -> KeyPair:
     return KeyPair("SL" + "".join(letters), secret)
 
 
+def root_credential(view: MetadataView) -> Credential | None:
+    """An enabled key of the owner of the store with full rights, None when there is none."""
+    for found in view.credentials.scan():
+        if found.enabled and found.user == ROOT and found.policy is KeyPolicy.READ_WRITE and not found.buckets:
+            return found
+    return None
+
+
+def unsealed(credential: Credential, box: SecretBox) -> KeyPair:
+    """The pair in clear. SecretUnreadable."""
+    return KeyPair(credential.access_key, box.open(credential.sealed, credential.access_key.encode()).decode())
+
+
 class RootKey:
     """Sees to it that the store is never open: without any key, one is made (A8)."""
 
@@ -106,20 +119,10 @@ class RootKey:
 
     def stored(self) -> str | None:
         """The access key of an enabled root key in the store."""
-
-        def query(view: MetadataView) -> str | None:
-            for found in view.credentials.scan():
-                if found.enabled and found.user == ROOT and found.policy is KeyPolicy.READ_WRITE and not found.buckets:
-                    return found.access_key
-            return None
-
-        return self._metadata.read(query)
+        found = self._metadata.read(root_credential)
+        return None if found is None else found.access_key
 
     def reveal(self) -> KeyPair | None:
         """The stored root key in clear, for its owner at the console."""
-        access_key = self.stored()
-        if access_key is None:
-            return None
-        found = self._metadata.read(lambda view: view.credentials.get(access_key))
-        assert found is not None, "it was found a moment ago"
-        return KeyPair(access_key, self._box.open(found.sealed, access_key.encode()).decode())
+        found = self._metadata.read(root_credential)
+        return None if found is None else unsealed(found, self._box)

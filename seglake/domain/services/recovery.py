@@ -161,6 +161,9 @@ class Recovery:
             return
         if row is None:
             dropped.append(segment)
+        elif row.state is SegmentState.OPEN:
+            # Its structure is lost, its chunks are not: they are found through the index, and verified.
+            damaged.append(segment)
         else:
             recovered.append(row)
 

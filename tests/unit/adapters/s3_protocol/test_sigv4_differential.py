@@ -107,7 +107,9 @@ def mutate_method(rng: random.Random, wire: Wire) -> Wire:
 
 
 def mutate_path(rng: random.Random, wire: Wire) -> Wire:
-    return replace(wire, path=rng.choice((wire.path + "x", wire.path + "/", "/other" + wire.path, "/" + wire.path, "/b")))
+    return replace(
+        wire, path=rng.choice((wire.path + "x", wire.path + "/", "/other" + wire.path, "/" + wire.path, "/b"))
+    )
 
 
 def mutate_query_added(rng: random.Random, wire: Wire) -> Wire:
@@ -170,7 +172,9 @@ def mutate_credential(rng: random.Random, wire: Wire) -> Wire:
     if wire.presigned:
         pairs = list(wire.query)
         at = next(i for i, pair in enumerate(pairs) if pair.startswith("X-Amz-Credential="))
-        old, new = next((o.replace("/", "%2F"), n.replace("/", "%2F")) for o, n in swaps if o.replace("/", "%2F") in pairs[at])
+        old, new = next(
+            (o.replace("/", "%2F"), n.replace("/", "%2F")) for o, n in swaps if o.replace("/", "%2F") in pairs[at]
+        )
         pairs[at] = pairs[at].replace(old, new, 1)
         return replace(wire, query=tuple(pairs))
     value = wire.header("authorization")
@@ -193,7 +197,9 @@ def mutate_signed_names(rng: random.Random, wire: Wire) -> Wire:
     if wire.presigned:
         pairs = list(wire.query)
         at = next(i for i, pair in enumerate(pairs) if pair.startswith("X-Amz-SignedHeaders="))
-        pairs[at] = rng.choice((pairs[at] + "%3Bx-amz-date", pairs[at].replace("host", "hosts"), "X-Amz-SignedHeaders="))
+        pairs[at] = rng.choice(
+            (pairs[at] + "%3Bx-amz-date", pairs[at].replace("host", "hosts"), "X-Amz-SignedHeaders=")
+        )
         return replace(wire, query=tuple(pairs))
     left, _, right = wire.header("authorization").partition("SignedHeaders=")
     names, _, signature = right.partition(", ")

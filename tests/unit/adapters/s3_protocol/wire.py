@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
+from typing import TypeVar
 
+from seglake.adapters.s3_protocol.errors import S3Error
 from seglake.adapters.s3_protocol.payload import EMPTY_SHA256
 from seglake.adapters.s3_protocol.request import RequestHead, parse_head
 from seglake.adapters.s3_protocol.signing import Signer, presign, sign_header
 from seglake.adapters.s3_protocol.sigv4 import Verified, parse, verify
 
+T = TypeVar("T")
 NOW = 1_700_000_000
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 SIGNER = Signer("AKIDEXAMPLE", SECRET)
@@ -64,6 +68,14 @@ def check(request: RequestHead, *, now: float = NOW, secret: str | None = SECRET
     return verify(request, claims, secret=secret, now=now, regions=("us-east-1",))
 
 
+def attempt(call: Callable[[], T]) -> T | S3Error:
+    """What ``call`` gives, or its refusal; anything else that it raises goes on."""
+    try:
+        return call()
+    except S3Error as error:
+        return error
+
+
 def chunked(
     payload: bytes,
     *,
@@ -72,7 +84,8 @@ def chunked(
     trailers: dict[str, str] | None = None,
     style: str = "aws",
 ) -> bytes:
-    """An aws-chunked body: signed when ``verified`` is given, with a trailer when ``trailers`` is; style aws or minio-go."""
+    """An aws-chunked body: signed when ``verified`` is given, with a trailer when ``trailers`` is; style aws or
+    minio-go."""
     out = []
     previous = verified.claims.signature if verified else ""
     pieces = [payload[i : i + chunk] for i in range(0, len(payload), chunk)] + [b""]

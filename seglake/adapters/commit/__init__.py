@@ -1,0 +1,1 @@
+"""Committers: how decided changes wait for, and share, the disk's flushes."""

@@ -1,0 +1,238 @@
+"""One event is one CBOR map: ``e`` says which, the other keys are its fields; a put carries the whole manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from seglake.adapters.disk_format import strict_cbor as cbor
+from seglake.adapters.disk_format.manifests import encode_manifest, manifest_from
+from seglake.adapters.disk_format.multipart import part_fields, part_from, upload_fields, upload_from
+from seglake.domain.model.bucket import Bucket, Versioning
+from seglake.domain.model.credential import Credential, KeyPolicy
+from seglake.domain.model.errors import FormatDamaged, UnknownFormat
+from seglake.domain.model.events import (
+    BucketCreated,
+    BucketDeleted,
+    CredentialPut,
+    CredentialRemoved,
+    Event,
+    PartStored,
+    TagsSet,
+    UploadAborted,
+    UploadStarted,
+    VersionDamaged,
+    VersioningSet,
+    VersionPut,
+    VersionRemoved,
+)
+from seglake.domain.model.hlc import HLC
+from seglake.domain.model.manifest import ROOT
+
+Fields = dict[str, Any]
+
+_PUT = b"\xa2aecputam"  # {"e": "put", "m": ...
+_PUT_COMPLETING = b"\xa3ad"  # {"d": ..., "e": "put", "m": ...
+_PUT_REST = b"aecputam"
+
+
+def encode_event(event: Event) -> bytes:
+    """The event's CBOR; the same bytes for equal events."""
+    if type(event) is VersionPut:
+        # The manifest's bytes are also the row's, so they are made once and put in as they are.
+        manifest = encode_manifest(event.manifest)
+        if not event.parts_digest:
+            return _PUT + manifest
+        return b"".join((_PUT_COMPLETING, cbor.dumps(event.parts_digest), _PUT_REST, manifest))
+    return cbor.dumps(_WRITERS[type(event)](event))
+
+
+def decode_event(data: bytes | memoryview) -> Event:
+    """The event in ``data``. FormatDamaged when it is not exactly one, UnknownFormat when it is of a newer kind."""
+    fields = cbor.loads_map(data)
+    kind = fields.pop("e", None)
+    reader = _READERS.get(kind) if type(kind) is str else None
+    if reader is None:
+        if type(kind) is str:
+            raise UnknownFormat(f"an event of the kind {kind[:20]!r} was written by a newer version of Seglake")
+        raise FormatDamaged("an event does not say which")
+    try:
+        event = reader(fields)
+    except KeyError as error:
+        raise FormatDamaged(f"an event of the kind {kind!r} lacks the field {error}") from None
+    cbor.nothing_left(fields, f"an event of the kind {kind!r}")
+    return event
+
+
+def _t(stamp: HLC) -> list[int]:
+    return [stamp.ticks, stamp.site]
+
+
+def _bucket_created(event: BucketCreated) -> Fields:
+    bucket = event.bucket
+    fields: Fields = {"e": "bucket", "n": bucket.name}
+    if bucket.owner != ROOT:
+        fields["o"] = bucket.owner
+    fields["r"] = bucket.region
+    fields["t"] = _t(bucket.created)
+    fields["v"] = bucket.versioning.value
+    return fields
+
+
+def _read_bucket_created(fields: Fields) -> BucketCreated:
+    return BucketCreated(
+        Bucket(
+            name=cbor.text(fields.pop("n"), "bucket"),
+            created=cbor.stamp(fields.pop("t"), "stamp"),
+            versioning=_versioning(fields.pop("v")),
+            owner=cbor.text(fields.pop("o", ROOT), "owner"),
+            region=cbor.text(fields.pop("r"), "region"),
+        )
+    )
+
+
+def _versioning(value: object) -> Versioning:
+    try:
+        return Versioning(cbor.text(value, "versioning"))
+    except ValueError:
+        raise FormatDamaged("an unknown versioning state") from None
+
+
+def _bucket_deleted(event: BucketDeleted) -> Fields:
+    return {"b": event.bucket_id, "e": "bucket-gone", "t": _t(event.stamp)}
+
+
+def _read_bucket_deleted(fields: Fields) -> BucketDeleted:
+    return BucketDeleted(cbor.stamp(fields.pop("t"), "stamp"), cbor.uint(fields.pop("b"), "bucket id"))
+
+
+def _versioning_set(event: VersioningSet) -> Fields:
+    return {"b": event.bucket_id, "e": "versioning", "t": _t(event.stamp), "v": event.versioning.value}
+
+
+def _read_versioning_set(fields: Fields) -> VersioningSet:
+    stamp, bucket_id = cbor.stamp(fields.pop("t"), "stamp"), cbor.uint(fields.pop("b"), "bucket id")
+    return VersioningSet(stamp, bucket_id, _versioning(fields.pop("v")))
+
+
+def _read_version_put(fields: Fields) -> VersionPut:
+    manifest = fields.pop("m")
+    if type(manifest) is not dict:
+        raise FormatDamaged("a manifest is not a map")
+    digest = cbor.octets(fields.pop("d"), "parts digest") if "d" in fields else b""
+    return VersionPut(manifest_from(manifest), digest)
+
+
+def _one_version(kind: str, event: VersionRemoved | VersionDamaged) -> Fields:
+    return {"b": event.bucket_id, "e": kind, "k": event.key, "t": _t(event.stamp), "v": _t(event.version)}
+
+
+def _read_one_version(fields: Fields) -> tuple[HLC, int, str, HLC]:
+    return (
+        cbor.stamp(fields.pop("t"), "stamp"),
+        cbor.uint(fields.pop("b"), "bucket id"),
+        cbor.text(fields.pop("k"), "key"),
+        cbor.stamp(fields.pop("v"), "version"),
+    )
+
+
+def _tags_set(event: TagsSet) -> Fields:
+    return {
+        "b": event.bucket_id,
+        "e": "tags",
+        "g": cbor.flat(event.tags),
+        "k": event.key,
+        "t": _t(event.stamp),
+        "v": _t(event.version),
+    }
+
+
+def _read_tags_set(fields: Fields) -> TagsSet:
+    tags = cbor.pairs(fields.pop("g"), "tags")
+    return TagsSet(*_read_one_version(fields), tags)
+
+
+def _read_nested(fields: Fields, name: str) -> Fields:
+    value = fields.pop(name)
+    if type(value) is not dict:
+        raise FormatDamaged(f"the field {name!r} is not a map")
+    return value
+
+
+def _upload_aborted(event: UploadAborted) -> Fields:
+    return {"e": "abort", "t": _t(event.stamp), "w": event.upload}
+
+
+def _read_upload_aborted(fields: Fields) -> UploadAborted:
+    return UploadAborted(cbor.stamp(fields.pop("t"), "stamp"), cbor.text(fields.pop("w"), "upload"))
+
+
+def _credential_put(event: CredentialPut) -> Fields:
+    credential = event.credential
+    fields: Fields = {"a": credential.access_key}
+    if credential.buckets:
+        fields["b"] = list(credential.buckets)
+    fields["c"] = credential.created_ms
+    fields["e"] = "key"
+    if not credential.enabled:
+        fields["f"] = True
+    fields["o"] = credential.user
+    fields["p"] = credential.policy.value
+    fields["s"] = credential.sealed
+    fields["t"] = _t(event.stamp)
+    return fields
+
+
+def _read_credential_put(fields: Fields) -> CredentialPut:
+    try:
+        policy = KeyPolicy(fields.pop("p"))
+    except ValueError:
+        raise FormatDamaged("an unknown key policy") from None
+    buckets = cbor.array(fields.pop("b", []), "buckets")
+    credential = Credential(
+        access_key=cbor.text(fields.pop("a"), "access key"),
+        sealed=cbor.octets(fields.pop("s"), "sealed secret"),
+        user=cbor.text(fields.pop("o"), "user"),
+        policy=policy,
+        buckets=tuple([cbor.text(bucket, "bucket") for bucket in buckets]),
+        enabled=not ("f" in fields and cbor.true(fields.pop("f"), "disabled")),
+        created_ms=cbor.uint(fields.pop("c"), "created"),
+    )
+    return CredentialPut(cbor.stamp(fields.pop("t"), "stamp"), credential)
+
+
+def _credential_removed(event: CredentialRemoved) -> Fields:
+    return {"a": event.access_key, "e": "key-gone", "t": _t(event.stamp)}
+
+
+def _read_credential_removed(fields: Fields) -> CredentialRemoved:
+    return CredentialRemoved(cbor.stamp(fields.pop("t"), "stamp"), cbor.text(fields.pop("a"), "access key"))
+
+
+_WRITERS: dict[type, Callable[[Any], Fields]] = {
+    BucketCreated: _bucket_created,
+    BucketDeleted: _bucket_deleted,
+    VersioningSet: _versioning_set,
+    VersionRemoved: lambda event: _one_version("remove", event),
+    VersionDamaged: lambda event: _one_version("damage", event),
+    TagsSet: _tags_set,
+    UploadStarted: lambda event: {"e": "upload", "u": upload_fields(event.upload)},
+    PartStored: lambda event: {"e": "part", "p": part_fields(event.part)},
+    UploadAborted: _upload_aborted,
+    CredentialPut: _credential_put,
+    CredentialRemoved: _credential_removed,
+}
+_READERS: dict[str, Callable[[Fields], Event]] = {
+    "put": _read_version_put,
+    "bucket": _read_bucket_created,
+    "bucket-gone": _read_bucket_deleted,
+    "versioning": _read_versioning_set,
+    "remove": lambda fields: VersionRemoved(*_read_one_version(fields)),
+    "damage": lambda fields: VersionDamaged(*_read_one_version(fields)),
+    "tags": _read_tags_set,
+    "upload": lambda fields: UploadStarted(upload_from(_read_nested(fields, "u"))),
+    "part": lambda fields: PartStored(part_from(_read_nested(fields, "p"))),
+    "abort": _read_upload_aborted,
+    "key": _read_credential_put,
+    "key-gone": _read_credential_removed,
+}

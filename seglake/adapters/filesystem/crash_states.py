@@ -1,0 +1,102 @@
+"""Which of the unsynced things a power loss keeps: every combination when they are few, else a spread of telling ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from seglake.adapters.filesystem.crash_blocks import BLOCK_BYTES, SECTOR_BYTES, ZEROS, Content, torn
+
+LENGTH = -1
+"""The unit number of a file's length beside those of its blocks."""
+_SECTORS = BLOCK_BYTES // SECTOR_BYTES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One change of a directory that is not durable yet; ``born`` is its operation number."""
+
+    kind: str
+    directory: str
+    name: str
+    content: Content | None
+    born: int
+    old: str = ""
+
+    def apply(self, tree: dict[str, dict[str, Content]]) -> None:
+        """Does it to ``tree``; a directory that did not survive takes its names along."""
+        names = tree.get(self.directory)
+        if names is None:
+            return
+        if self.kind == "mkdir":
+            tree.setdefault(self.name if self.directory == "." else f"{self.directory}/{self.name}", {})
+            return
+        if self.kind == "unlink":
+            names.pop(self.name, None)
+            return
+        assert self.content is not None, "a name leads to a file"
+        names.pop(self.old, None)
+        names[self.name] = self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What survives: block contents and length by the identity of the file, and numbers of directory steps."""
+
+    blocks: dict[int, dict[int, bytes]]
+    lengths: dict[int, int]
+    steps: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unit:
+    """One thing that a power loss takes or leaves: a block, a length, or (without content) a directory step."""
+
+    content: Content | None
+    number: int
+    born: int
+
+
+def choices(
+    contents: Sequence[Content], steps: Sequence[Step], random: Random, *, exhaustive: int, samples: int
+) -> Iterator[Choice]:
+    """The choices that ``CrashFileSystem.crash_states`` describes."""
+    units = [_Unit(content, number, born) for content in contents for number, born in content.born.items()]
+    units += [_Unit(None, number, step.born) for number, step in enumerate(steps)]
+    units.sort(key=lambda unit: unit.born)
+    count = len(units)
+    if count <= exhaustive:
+        for mask in range(1 << count):
+            yield _choice([unit for place, unit in enumerate(units) if mask >> place & 1])
+    else:
+        for end in range(count + 1):
+            yield _choice(units[:end])
+        for place in range(count):
+            yield _choice(units[place : place + 1])
+            yield _choice(units[:place] + units[place + 1 :])
+    if count:
+        for _ in range(samples if count > exhaustive else min(samples, 4 * count)):
+            share = random.choice((0.1, 0.5, 0.9))
+            yield _choice([unit for unit in units if random.random() < share], random)
+
+
+def _choice(kept: Sequence[_Unit], random: Random | None = None) -> Choice:
+    """Keeps these units: in their newest version, or in any version and perhaps torn when there is a ``random``."""
+    blocks: dict[int, dict[int, bytes]] = {}
+    lengths: dict[int, int] = {}
+    steps: set[int] = set()
+    for unit in kept:
+        content = unit.content
+        if content is None:
+            steps.add(unit.number)
+        elif unit.number == LENGTH:
+            lengths[id(content)] = content.lengths[-1] if random is None else random.choice(content.lengths)
+        else:
+            versions = content.pending[unit.number]
+            block = versions[-1] if random is None else random.choice(versions)
+            if random is not None and random.random() < 0.3:
+                old = content.durable_blocks.get(unit.number, ZEROS)
+                block = torn(old, block, [random.random() < 0.5 for _ in range(_SECTORS)])
+            blocks.setdefault(id(content), {})[unit.number] = block
+    return Choice(blocks, lengths, frozenset(steps))

@@ -1,0 +1,225 @@
+"""The index in RAM, with the semantics of the durable one: snapshots, savepoints, one commit a batch, sticky failure.
+
+One lock stands for the snapshot: a read waits for the commit under way, so it never sees half of one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from seglake.adapters.memory.tables import (
+    MemoryBuckets,
+    MemoryCredentials,
+    MemorySegments,
+    MemorySettings,
+    MemoryUploads,
+    MemoryVersions,
+    Step,
+)
+from seglake.domain.model.errors import StorageFull, StoreClosed, StoreFailed
+from seglake.domain.model.events import Event
+from seglake.domain.model.hlc import HLC, next_ticks
+from seglake.domain.model.segment import ChunkSlice, RecordRef, Segment
+from seglake.domain.model.version import entry_of
+from seglake.domain.ports.journal import Journal
+from seglake.domain.ports.metadata import MetadataStore, MetadataTables, MetadataTx, MetadataView, Outcome, Script
+from seglake.domain.ports.system import Clock, Randomness
+from seglake.domain.services.apply import apply_event, apply_marks
+
+T = TypeVar("T")
+
+
+class MemoryTables(MetadataTables):
+    """All tables and the steps that undo their changes since ``undo`` was last cleared."""
+
+    __slots__ = ("buckets", "credentials", "segments", "settings", "undo", "uploads", "versions")
+    buckets: MemoryBuckets
+    versions: MemoryVersions
+    uploads: MemoryUploads
+    credentials: MemoryCredentials
+    segments: MemorySegments
+    settings: MemorySettings
+    undo: list[Step]
+
+    def __init__(self, site: int) -> None:
+        self.undo = []
+        self.buckets = MemoryBuckets(self.undo)
+        self.versions = MemoryVersions(self.undo)
+        self.uploads = MemoryUploads(self.undo)
+        self.credentials = MemoryCredentials(self.undo)
+        self.segments = MemorySegments(self.undo)
+        self.settings = MemorySettings(self.undo, site)
+
+    def undo_to(self, mark: int) -> None:
+        """Undoes every change after the first ``mark`` ones."""
+        undo = self.undo
+        while len(undo) > mark:
+            undo.pop()()
+
+
+class MemoryTx(MetadataTx):
+    """The transaction of one batch; the scripts take turns with it."""
+
+    __slots__ = ("_journal", "_now_ms", "buckets", "credentials", "segments", "settings", "uploads", "versions")
+    buckets: MemoryBuckets
+    versions: MemoryVersions
+    uploads: MemoryUploads
+    credentials: MemoryCredentials
+    segments: MemorySegments
+    settings: MemorySettings
+
+    def __init__(self, tables: MemoryTables, journal: Journal, now_ms: int) -> None:
+        self.buckets = tables.buckets
+        self.versions = tables.versions
+        self.uploads = tables.uploads
+        self.credentials = tables.credentials
+        self.segments = tables.segments
+        self.settings = tables.settings
+        self._journal = journal
+        self._now_ms = now_ms
+
+    def tick(self) -> HLC:
+        """The next stamp."""
+        ticks = next_ticks(self.settings.last_ticks(), self._now_ms)
+        self.settings.set_last_ticks(ticks)
+        return HLC(ticks, self.settings.site())
+
+    def now_ms(self) -> int:
+        """The batch's time."""
+        return self._now_ms
+
+    def store(self, payload: bytes | memoryview, digest: bytes, /) -> ChunkSlice:
+        """Into the journal."""
+        return self._journal.append_chunk(payload, digest)
+
+    def record(self, event: Event, /) -> None:
+        """Into the journal and the tables."""
+        ref = self._journal.append_event(event)
+        apply_event(self, event, ref)
+        self.settings.set_last_ticks(event.stamp.ticks)
+
+
+class MemoryMetadataStore(MetadataStore):
+    """A MetadataStore that lives as long as the process."""
+
+    def __init__(self, clock: Clock, randomness: Randomness) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._tables = MemoryTables(int.from_bytes(randomness.bytes(4), "little") or 1)
+        self._reading = False
+        self._closed = False
+        self._failure: StoreFailed | None = None
+
+    def read(self, query: Callable[[MetadataView], T], /) -> T:
+        """Runs ``query`` while nothing changes."""
+        with self._lock:
+            assert not self._reading, "a read inside a read would see another snapshot"
+            if self._closed:
+                raise StoreClosed("the index is closed")
+            self._reading = True
+            try:
+                return query(self._tables)
+            finally:
+                self._reading = False
+
+    def apply(self, scripts: Sequence[Script[Any]], journal: Journal, /) -> list[Outcome]:
+        """One batch; see the port."""
+        with self._lock:
+            self._guard(journal)
+            tables = self._tables
+            tables.undo.clear()
+            ticks = tables.settings.last_ticks()
+            try:
+                outcomes = self._batch(MemoryTx(tables, journal, self._clock.now_ms()), scripts, journal)
+            except BaseException as error:
+                tables.undo_to(0)
+                tables.settings.restore(ticks)
+                journal.abandon()
+                if isinstance(error, StorageFull):
+                    raise
+                self._failure = StoreFailed(f"the batch failed: {error}")
+                if not isinstance(error, Exception):
+                    raise
+                raise self._failure from error
+            tables.undo.clear()
+            return outcomes
+
+    def _guard(self, journal: Journal) -> None:
+        if self._failure is not None or self._closed:
+            journal.abandon()
+        if self._failure is not None:
+            raise StoreFailed(self._failure.hint)
+        if self._closed:
+            raise StoreClosed("the index is closed")
+
+    def _batch(self, tx: MemoryTx, scripts: Sequence[Script[Any]], journal: Journal) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        ticks = self._tables.settings.last_ticks()
+        done = 0
+        for script in scripts:
+            outcome, succeeded = self._run(tx, script, journal)
+            outcomes.append(outcome)
+            done += succeeded
+        if done:
+            apply_marks(tx, journal.flush(), tx.now_ms())
+        else:
+            self._tables.settings.restore(ticks)
+            journal.abandon()
+        return outcomes
+
+    def _run(self, tx: MemoryTx, script: Script[Any], journal: Journal) -> tuple[Outcome, bool]:
+        savepoint, mark = len(self._tables.undo), journal.mark()
+        try:
+            return script(tx), True
+        except MemoryError:
+            raise
+        except Exception as error:
+            if isinstance(error, StoreFailed):
+                raise
+            self._tables.undo_to(savepoint)
+            journal.rollback(mark)
+            return error, False
+
+    def replay(self, events: Sequence[tuple[Event, RecordRef]], segments: Sequence[Segment], /) -> None:
+        """Applies events and segment rows; all or nothing."""
+        with self._lock:
+            if self._closed:
+                raise StoreClosed("the index is closed")
+            tables = self._tables
+            tables.undo.clear()
+            try:
+                for event, ref in events:
+                    apply_event(tables, event, ref)
+                for segment in segments:
+                    tables.segments.put(segment)
+            except BaseException:
+                tables.undo_to(0)
+                raise
+            tables.settings.set_last_ticks(max([event.stamp.ticks for event, _ in events], default=0))
+
+    def maintain(self) -> None:
+        """Nothing is ever due."""
+
+    def check(self) -> list[str]:
+        """Looks for rows that contradict themselves or their order."""
+        with self._lock:
+            findings: list[str] = []
+            before: tuple[int, str, int, int] | None = None
+            for row in self._tables.versions.scan_rows():
+                manifest = row.manifest
+                place = (manifest.bucket_id, manifest.key, -manifest.stamp.ticks, -manifest.stamp.site)
+                if before is not None and before >= place:
+                    findings.append(f"versions: {manifest.key!r} {manifest.stamp} is out of order")
+                if row.entry != entry_of(manifest, row.state):
+                    findings.append(f"versions: {manifest.key!r} {manifest.stamp}: entry and manifest differ")
+                if self._tables.buckets.by_id(manifest.bucket_id) is None:
+                    findings.append(f"versions: {manifest.key!r} {manifest.stamp} belongs to no bucket")
+                before = place
+            return findings
+
+    def close(self) -> None:
+        """Forgets nothing, but answers no more."""
+        with self._lock:
+            self._closed = True

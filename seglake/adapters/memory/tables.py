@@ -1,0 +1,404 @@
+"""Tables as plain dictionaries and sorted lists; every change leaves a step that undoes it.
+
+Keys of a bucket are one sorted list: an insert moves as many pointers as keys follow, fine to some 100,000 keys.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from seglake.domain.model.bucket import Bucket, Versioning
+from seglake.domain.model.credential import Credential
+from seglake.domain.model.hlc import HLC
+from seglake.domain.model.manifest import Manifest, Pairs, VersionState
+from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.segment import RecordRef, Segment
+from seglake.domain.model.version import Version, VersionEntry, entry_of
+from seglake.domain.ports.tables import Buckets, Credentials, Segments, SiteSettings, Uploads, Versions
+
+Step = Callable[[], object]
+
+
+class MemoryBuckets(Buckets):
+    """Buckets by id."""
+
+    def __init__(self, undo: list[Step]) -> None:
+        self._undo = undo
+        self._rows: dict[int, Bucket] = {}
+
+    def get(self, name: str, /) -> Bucket | None:
+        """The bucket of that name."""
+        for bucket in self._rows.values():
+            if bucket.name == name:
+                return bucket
+        return None
+
+    def by_id(self, bucket_id: int, /) -> Bucket | None:
+        """The bucket with that id."""
+        return self._rows.get(bucket_id)
+
+    def scan(self, prefix: str = "", after: str = "", /) -> Iterator[Bucket]:
+        """By name."""
+        for bucket in sorted(self._rows.values(), key=lambda bucket: bucket.name):
+            if bucket.name > after and bucket.name.startswith(prefix):
+                yield bucket
+
+    def insert(self, bucket: Bucket, /) -> None:
+        """Adds a bucket."""
+        assert bucket.id not in self._rows, "a bucket id is given out once"
+        assert self.get(bucket.name) is None, "a bucket name is taken once"
+        self._rows[bucket.id] = bucket
+        self._undo.append(lambda: self._rows.pop(bucket.id))
+
+    def set_versioning(self, bucket_id: int, versioning: Versioning, /) -> None:
+        """Changes a bucket, if it is there."""
+        old = self._rows.get(bucket_id)
+        if old is not None:
+            self._rows[bucket_id] = replace(old, versioning=versioning)
+            self._undo.append(lambda: self._rows.__setitem__(bucket_id, old))
+
+    def delete(self, bucket_id: int, /) -> None:
+        """Removes a bucket, if it is there."""
+        old = self._rows.pop(bucket_id, None)
+        if old is not None:
+            self._undo.append(lambda: self._rows.__setitem__(bucket_id, old))
+
+
+class VersionRow(NamedTuple):
+    """One stored version."""
+
+    manifest: Manifest
+    ref: RecordRef
+    state: VersionState
+    tags: Pairs
+    entry: VersionEntry
+
+    @property
+    def version(self) -> Version:
+        """As the port gives it."""
+        return Version(self.manifest, self.state, self.tags)
+
+
+def _newest_first(row: VersionRow) -> tuple[int, int]:
+    stamp = row.manifest.stamp
+    return -stamp.ticks, -stamp.site
+
+
+class _Keys:
+    """The keys of one bucket: sorted, each with its rows, newest first and never none."""
+
+    __slots__ = ("order", "rows")
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+        self.rows: dict[str, list[VersionRow]] = {}
+
+    def add(self, row: VersionRow) -> None:
+        key = row.manifest.key
+        rows = self.rows.get(key)
+        if rows is None:
+            self.rows[key] = [row]
+            insort(self.order, key)
+        else:
+            assert all(known.manifest.stamp != row.manifest.stamp for known in rows), "a stamp is given out once"
+            insort(rows, row, key=_newest_first)
+
+    def remove(self, row: VersionRow) -> None:
+        key = row.manifest.key
+        rows = self.rows[key]
+        del rows[bisect_left(rows, _newest_first(row), key=_newest_first)]
+        if not rows:
+            del self.rows[key]
+            del self.order[bisect_left(self.order, key)]
+
+
+class MemoryVersions(Versions):
+    """Versions by bucket and key."""
+
+    def __init__(self, undo: list[Step]) -> None:
+        self._undo = undo
+        self._buckets: dict[int, _Keys] = {}
+
+    def _rows(self, bucket_id: int, key: str) -> list[VersionRow]:
+        keys = self._buckets.get(bucket_id)
+        return keys.rows.get(key, []) if keys else []
+
+    def _row(self, bucket_id: int, key: str, stamp: HLC) -> VersionRow | None:
+        return next((row for row in self._rows(bucket_id, key) if row.manifest.stamp == stamp), None)
+
+    def _null(self, bucket_id: int, key: str) -> VersionRow | None:
+        return next((row for row in self._rows(bucket_id, key) if row.manifest.null), None)
+
+    def current(self, bucket_id: int, key: str, /) -> Version | None:
+        """The newest version."""
+        rows = self._rows(bucket_id, key)
+        return rows[0].version if rows else None
+
+    def current_entry(self, bucket_id: int, key: str, /) -> VersionEntry | None:
+        """The newest version's entry."""
+        rows = self._rows(bucket_id, key)
+        return rows[0].entry if rows else None
+
+    def find(self, bucket_id: int, key: str, stamp: HLC, /) -> Version | None:
+        """The version with that stamp."""
+        row = self._row(bucket_id, key, stamp)
+        return row.version if row else None
+
+    def null(self, bucket_id: int, key: str, /) -> Version | None:
+        """The null version."""
+        row = self._null(bucket_id, key)
+        return row.version if row else None
+
+    def null_entry(self, bucket_id: int, key: str, /) -> VersionEntry | None:
+        """The null version's entry."""
+        row = self._null(bucket_id, key)
+        return row.entry if row else None
+
+    def _keys_from(
+        self, bucket_id: int, start: str, *, inclusive: bool = True
+    ) -> Iterator[tuple[str, list[VersionRow]]]:
+        """Found anew after every key, so that changes between two steps do no harm."""
+        keys = self._buckets.get(bucket_id)
+        if keys is None:
+            return
+        at = bisect_left(keys.order, start) if inclusive else bisect_right(keys.order, start)
+        while at < len(keys.order):
+            key = keys.order[at]
+            yield key, keys.rows[key]
+            at = bisect_right(keys.order, key)
+
+    def scan_current(self, bucket_id: int, start: str, /, *, inclusive: bool = True) -> Iterator[VersionEntry]:
+        """The newest entry of each key."""
+        for _key, rows in self._keys_from(bucket_id, start, inclusive=inclusive):
+            yield rows[0].entry
+
+    def scan_versions(self, bucket_id: int, start: str, below: HLC | None = None, /) -> Iterator[VersionEntry]:
+        """Every entry."""
+        for key, rows in self._keys_from(bucket_id, start):
+            for row in tuple(rows):
+                if below is None or key != start or row.manifest.stamp < below:
+                    yield row.entry
+
+    def any_in(self, bucket_id: int, /) -> bool:
+        """Whether there is any version."""
+        keys = self._buckets.get(bucket_id)
+        return bool(keys and keys.order)
+
+    def scan_rows(self) -> Iterator[VersionRow]:
+        """Every row as it is kept, in the order of ``scan_all``."""
+        for bucket_id in sorted(self._buckets):
+            for _key, rows in self._keys_from(bucket_id, ""):
+                yield from tuple(rows)
+
+    def scan_all(self) -> Iterator[tuple[Version, RecordRef]]:
+        """Every version."""
+        for row in self.scan_rows():
+            yield row.version, row.ref
+
+    def count(self) -> int:
+        """How many."""
+        return sum([len(rows) for keys in self._buckets.values() for rows in keys.rows.values()])
+
+    def _add(self, row: VersionRow) -> None:
+        keys = self._buckets.setdefault(row.manifest.bucket_id, _Keys())
+        keys.add(row)
+        self._undo.append(lambda: keys.remove(row))
+
+    def _remove(self, row: VersionRow) -> None:
+        keys = self._buckets[row.manifest.bucket_id]
+        keys.remove(row)
+        self._undo.append(lambda: keys.add(row))
+
+    def insert(self, manifest: Manifest, ref: RecordRef, /) -> None:
+        """Adds a version."""
+        self._add(VersionRow(manifest, ref, VersionState.ACTIVE, manifest.tags, entry_of(manifest)))
+
+    def delete(self, bucket_id: int, key: str, stamp: HLC, /) -> bool:
+        """Removes a version; False when there is none."""
+        row = self._row(bucket_id, key, stamp)
+        if row is not None:
+            self._remove(row)
+        return row is not None
+
+    def set_state(self, bucket_id: int, key: str, stamp: HLC, state: VersionState, /) -> bool:
+        """Changes a version's state; False when there is none."""
+        row = self._row(bucket_id, key, stamp)
+        if row is not None:
+            self._remove(row)
+            self._add(row._replace(state=state, entry=entry_of(row.manifest, state)))
+        return row is not None
+
+    def set_tags(self, bucket_id: int, key: str, stamp: HLC, tags: Pairs, /) -> bool:
+        """Changes a version's tags; False when there is none."""
+        row = self._row(bucket_id, key, stamp)
+        if row is not None:
+            self._remove(row)
+            self._add(row._replace(tags=tags))
+        return row is not None
+
+
+class MemoryUploads(Uploads):
+    """Uploads by id, parts by upload and number."""
+
+    def __init__(self, undo: list[Step]) -> None:
+        self._undo = undo
+        self._rows: dict[str, Upload] = {}
+        self._parts: dict[str, dict[int, tuple[Part, RecordRef]]] = {}
+
+    def get(self, upload: str, /) -> Upload | None:
+        """The upload with that id."""
+        return self._rows.get(upload)
+
+    def scan_running(self, bucket_id: int, start: str, after: tuple[str, HLC] | None = None, /) -> Iterator[Upload]:
+        """Running uploads by key and start."""
+        found = [
+            row for row in self._rows.values() if row.bucket_id == bucket_id and row.key >= start and not row.completed
+        ]
+        for row in sorted(found, key=lambda row: (row.key, row.started, row.id)):
+            if after is None or (row.key, row.started) > after:
+                yield row
+
+    def parts(self, upload: str, after: int = 0, /) -> Iterator[Part]:
+        """Parts by number."""
+        parts = self._parts.get(upload, {})
+        for number in sorted(parts):
+            if number > after:
+                yield parts[number][0]
+
+    def part(self, upload: str, number: int, /) -> Part | None:
+        """One part."""
+        found = self._parts.get(upload, {}).get(number)
+        return found[0] if found else None
+
+    def scan_all(self) -> Iterator[Upload]:
+        """All, by id."""
+        for upload in sorted(self._rows):
+            yield self._rows[upload]
+
+    def insert(self, upload: Upload, /) -> None:
+        """Adds an upload."""
+        assert upload.id not in self._rows, "an upload id is given out once"
+        self._rows[upload.id] = upload
+        self._undo.append(lambda: self._rows.pop(upload.id))
+
+    def put_part(self, part: Part, ref: RecordRef, /) -> None:
+        """Adds a part or replaces the one with its number."""
+        old = self._parts.get(part.upload, {})
+        self._set_parts(part.upload, {**old, part.number: (part, ref)})
+
+    def _set_parts(self, upload: str, parts: dict[int, tuple[Part, RecordRef]]) -> None:
+        old = self._parts.get(upload)
+        if parts:
+            self._parts[upload] = parts
+        else:
+            self._parts.pop(upload, None)
+        if old is None:
+            self._undo.append(lambda: self._parts.pop(upload, None))
+        else:
+            self._undo.append(lambda: self._parts.__setitem__(upload, old))
+
+    def complete(self, upload: str, parts_digest: bytes, result: HLC, /) -> None:
+        """Marks an upload completed, if it is there, and drops its parts."""
+        old = self._rows.get(upload)
+        if old is not None:
+            self._rows[upload] = replace(old, completed=parts_digest, result=result)
+            self._undo.append(lambda: self._rows.__setitem__(upload, old))
+        self._set_parts(upload, {})
+
+    def delete(self, upload: str, /) -> None:
+        """Removes an upload and its parts."""
+        old = self._rows.pop(upload, None)
+        if old is not None:
+            self._undo.append(lambda: self._rows.__setitem__(upload, old))
+        self._set_parts(upload, {})
+
+
+class MemoryCredentials(Credentials):
+    """Access keys."""
+
+    def __init__(self, undo: list[Step]) -> None:
+        self._undo = undo
+        self._rows: dict[str, Credential] = {}
+
+    def get(self, access_key: str, /) -> Credential | None:
+        """One."""
+        return self._rows.get(access_key)
+
+    def scan(self) -> Iterator[Credential]:
+        """All, by access key."""
+        for access_key in sorted(self._rows):
+            yield self._rows[access_key]
+
+    def put(self, credential: Credential, /) -> None:
+        """Adds or replaces one."""
+        self.delete(credential.access_key)
+        self._rows[credential.access_key] = credential
+        self._undo.append(lambda: self._rows.pop(credential.access_key))
+
+    def delete(self, access_key: str, /) -> None:
+        """Removes one, if it is there."""
+        old = self._rows.pop(access_key, None)
+        if old is not None:
+            self._undo.append(lambda: self._rows.__setitem__(access_key, old))
+
+
+class MemorySegments(Segments):
+    """Segments by id."""
+
+    def __init__(self, undo: list[Step]) -> None:
+        self._undo = undo
+        self._rows: dict[bytes, Segment] = {}
+
+    def get(self, segment: bytes, /) -> Segment | None:
+        """One."""
+        return self._rows.get(segment)
+
+    def scan(self) -> Iterator[Segment]:
+        """All, by id."""
+        for segment in sorted(self._rows):
+            yield self._rows[segment]
+
+    def put(self, segment: Segment, /) -> None:
+        """Adds or replaces one."""
+        self.delete(segment.id)
+        self._rows[segment.id] = segment
+        self._undo.append(lambda: self._rows.pop(segment.id))
+
+    def delete(self, segment: bytes, /) -> None:
+        """Removes one, if it is there."""
+        old = self._rows.pop(segment, None)
+        if old is not None:
+            self._undo.append(lambda: self._rows.__setitem__(segment, old))
+
+
+class MemorySettings(SiteSettings):
+    """Site and last ticks. The ticks only rise and are not undone with a script: a stamp is given out once."""
+
+    def __init__(self, undo: list[Step], site: int) -> None:
+        self._undo = undo
+        self._site = site
+        self._ticks = 0
+
+    def site(self) -> int:
+        """This site."""
+        return self._site
+
+    def last_ticks(self) -> int:
+        """The newest stamp's ticks."""
+        return self._ticks
+
+    def set_site(self, site: int, /) -> None:
+        """Renames the site."""
+        old, self._site = self._site, site
+        self._undo.append(lambda: setattr(self, "_site", old))
+
+    def set_last_ticks(self, ticks: int, /) -> None:
+        """Raises the newest stamp's ticks; never lowers them."""
+        self._ticks = max(self._ticks, ticks)
+
+    def restore(self, ticks: int) -> None:
+        """Back to before a batch of which nothing is left."""
+        self._ticks = ticks

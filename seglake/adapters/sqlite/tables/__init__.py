@@ -1,0 +1,1 @@
+"""One module for each table: its statements, its row checksum, and nothing else."""

@@ -1,0 +1,241 @@
+"""Versions: one row for each, ordered so that the first row of a key is its current version; manifests lie beside.
+
+Hot: a listing reads a thousand of these rows, a GET one of them with its manifest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - an exception's name
+from typing import Any
+
+from awscrt.checksums import crc64nvme
+
+from seglake.adapters.disk_format import decode_manifest, encode_manifest
+from seglake.adapters.sqlite.rows import Row, Session, damaged, row_sum
+from seglake.domain.model.errors import FormatDamaged
+from seglake.domain.model.hlc import HLC
+from seglake.domain.model.manifest import Manifest, Pairs, VersionKind, VersionState
+from seglake.domain.model.segment import RecordRef
+from seglake.domain.model.version import Version, VersionEntry, entry_of
+from seglake.domain.ports.tables import Versions
+
+STEPS_MAX = 8
+"""So many older versions of one key are stepped over before the next key is looked up instead."""
+
+_ENTRY = (
+    "bucket_id, key, ticks, site, kind, is_null, state, size, etag, modified_ms, owner, storage_class, checksum,"
+    " manifest_id, row_sum"
+)
+_JOINED = (
+    f"{_ENTRY.replace('row_sum', 'versions.row_sum')}, id, manifest, tags, segment, offset, length, manifests.row_sum"
+)
+_ENTRY_COLUMNS = 15
+_ONE = " WHERE bucket_id = ? AND key = ? AND ticks = ? AND site = ?"
+_FROM = f"SELECT {_ENTRY} FROM versions"
+_BOTH = f"SELECT {_JOINED} FROM versions LEFT JOIN manifests ON id = manifest_id"
+_ORDER = " ORDER BY bucket_id, key, ticks DESC, site DESC"
+_KEY = f" WHERE bucket_id = ? AND key = ?{_ORDER} LIMIT 1"
+_NULL = f" WHERE bucket_id = ? AND key = ? AND is_null = 1{_ORDER} LIMIT 1"
+
+_CURRENT = _BOTH + _KEY
+_CURRENT_ENTRY = _FROM + _KEY
+_FIND = _BOTH + _ONE
+_FIND_ENTRY = _FROM + _ONE
+_FIND_NULL = _BOTH + _NULL
+_FIND_NULL_ENTRY = _FROM + _NULL
+_SCAN_FROM = f"{_FROM} WHERE bucket_id = ? AND key >= ?{_ORDER}"
+_SCAN_AFTER = f"{_FROM} WHERE bucket_id = ? AND key > ?{_ORDER}"
+_SCAN_BELOW = f"{_FROM} WHERE bucket_id = ? AND key = ? AND (ticks, site) < (?, ?){_ORDER}"
+_SCAN_ALL = _BOTH + _ORDER
+_INSERT = "INSERT INTO versions VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_REPLACE = _INSERT.replace("INSERT", "REPLACE", 1)
+_DELETE = f"DELETE FROM versions{_ONE}"
+_INSERT_MANIFEST = "INSERT INTO manifests(manifest, tags, segment, offset, length, row_sum) VALUES(?, NULL, ?, ?, ?, ?)"
+
+_KINDS = {int(kind): kind for kind in VersionKind}
+_STATES = {int(state): state for state in VersionState}
+_pack = Struct("<9q").pack
+_ALL = (1 << 64) - 1
+_SIGN = 1 << 63
+
+
+def entry_sum(row: Row) -> int:
+    """CRC-64 of an entry's columns, unsigned; ``row_sum`` spelt out, because a page of a listing needs a thousand."""
+    bucket_id, key, ticks, site, kind, null, state, size, etag, modified, owner, storage, checksum, manifest_id = row[
+        :14
+    ]
+    crc: int = crc64nvme(
+        _pack(bucket_id, ticks, site, kind, null, state, size, modified, manifest_id)
+        + f"{etag}\0{owner}\0{storage}\0{checksum}\0".encode()
+        + key
+    )
+    return crc
+
+
+def read_entry(row: Row) -> VersionEntry:
+    """The entry of a row, verified. MetadataDamaged."""
+    try:
+        if entry_sum(row) != row[14] & _ALL:
+            raise damaged("versions", row[:_ENTRY_COLUMNS])
+        bucket_id, key, ticks, site, kind, null, state, *rest = row[:13]
+        return VersionEntry(bucket_id, key.decode(), HLC(ticks, site), _KINDS[kind], null == 1, _STATES[state], *rest)
+    except (StructError, TypeError, ValueError, KeyError) as error:
+        raise damaged("versions", row[:_ENTRY_COLUMNS], error) from error
+
+
+def manifest_sum(manifest: bytes, tags: str | None, ref: RecordRef) -> int:
+    """The checksum of a manifest's row; without its id: the manifest's own key and stamp bind it."""
+    integers = (ref.offset, ref.length, -1 if tags is None else len(tags), len(ref.segment))
+    return row_sum(integers, "" if tags is None else f"{tags}\0", ref.segment + manifest)
+
+
+def read_version(row: Row) -> tuple[Version, RecordRef]:
+    """The version of a joined row, verified: both rows, and that they belong together. MetadataDamaged."""
+    entry = read_entry(row)
+    manifest_id, blob, tags_text, segment, offset, length, kept = row[_ENTRY_COLUMNS:]
+    if manifest_id is None:
+        raise damaged("manifests", f"none for {entry.key!r} {entry.stamp}")
+    try:
+        ref = RecordRef(segment, offset, length)
+        if manifest_sum(blob, tags_text, ref) != kept:
+            raise damaged("manifests", (manifest_id, tags_text, ref))
+        manifest = decode_manifest(blob)
+        tags = manifest.tags if tags_text is None else tuple([(name, value) for name, value in json.loads(tags_text)])
+    except (StructError, TypeError, ValueError, FormatDamaged) as error:
+        raise damaged("manifests", (manifest_id, tags_text), error) from error
+    if manifest.stamp != entry.stamp or manifest.key != entry.key or manifest.bucket_id != entry.bucket_id:
+        raise damaged("manifests", f"{manifest_id} is not of {entry.key!r} {entry.stamp}")
+    return Version(manifest, entry.state, tags), ref
+
+
+class SqliteVersions(Versions):
+    """The port on two tables."""
+
+    __slots__ = ("_one", "_session")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._one = session.one
+
+    def current(self, bucket_id: int, key: str, /) -> Version | None:
+        """The newest version."""
+        row = self._one(_CURRENT, (bucket_id, key.encode()))
+        return None if row is None else read_version(row)[0]
+
+    def current_entry(self, bucket_id: int, key: str, /) -> VersionEntry | None:
+        """The newest version's entry."""
+        row = self._one(_CURRENT_ENTRY, (bucket_id, key.encode()))
+        return None if row is None else read_entry(row)
+
+    def find(self, bucket_id: int, key: str, stamp: HLC, /) -> Version | None:
+        """The version with that stamp."""
+        row = self._one(_FIND, (bucket_id, key.encode(), stamp.ticks, stamp.site))
+        return None if row is None else read_version(row)[0]
+
+    def null(self, bucket_id: int, key: str, /) -> Version | None:
+        """The null version."""
+        row = self._one(_FIND_NULL, (bucket_id, key.encode()))
+        return None if row is None else read_version(row)[0]
+
+    def null_entry(self, bucket_id: int, key: str, /) -> VersionEntry | None:
+        """The null version's entry."""
+        row = self._one(_FIND_NULL_ENTRY, (bucket_id, key.encode()))
+        return None if row is None else read_entry(row)
+
+    def scan_current(self, bucket_id: int, start: str, /, *, inclusive: bool = True) -> Iterator[VersionEntry]:
+        """The newest entry of each key; older versions are stepped over, and past many of them it seeks."""
+        sql, position = _SCAN_FROM if inclusive else _SCAN_AFTER, start.encode()
+        more = True
+        while more:
+            more = False
+            last, steps = None, 0
+            for row in self._session.scan(sql, (bucket_id, position)):
+                key = row[1]
+                if key != last:
+                    last, steps = key, 0
+                    yield read_entry(row)
+                    continue
+                steps += 1
+                if steps > STEPS_MAX:
+                    sql, position, more = _SCAN_AFTER, key, True
+                    break
+
+    def scan_versions(self, bucket_id: int, start: str, below: HLC | None = None, /) -> Iterator[VersionEntry]:
+        """Every entry."""
+        position = start.encode()
+        if below is None:
+            yield from map(read_entry, self._session.scan(_SCAN_FROM, (bucket_id, position)))
+        else:
+            place = (bucket_id, position, below.ticks, below.site)
+            yield from map(read_entry, self._session.scan(_SCAN_BELOW, place))
+            yield from map(read_entry, self._session.scan(_SCAN_AFTER, (bucket_id, position)))
+
+    def any_in(self, bucket_id: int, /) -> bool:
+        """Whether there is any version."""
+        return self._one("SELECT 1 FROM versions WHERE bucket_id = ? LIMIT 1", (bucket_id,)) is not None
+
+    def scan_all(self) -> Iterator[tuple[Version, RecordRef]]:
+        """Every version."""
+        return map(read_version, self._session.scan(_SCAN_ALL, ()))
+
+    def scan_rows(self) -> Iterator[Row]:
+        """Every joined row as it is kept, for ``check``."""
+        return self._session.scan(_SCAN_ALL, ())
+
+    def count(self) -> int:
+        """How many."""
+        row = self._one("SELECT count(*) FROM versions", ())
+        return 0 if row is None else int(row[0])
+
+    def insert(self, manifest: Manifest, ref: RecordRef, /) -> None:
+        """Adds a version: its manifest, then its row."""
+        session = self._session
+        blob = encode_manifest(manifest)
+        session.execute(_INSERT_MANIFEST, (blob, *ref, manifest_sum(blob, None, ref)))
+        self._put(_INSERT, entry_of(manifest), session.connection.last_insert_rowid())
+
+    def _put(self, sql: str, entry: VersionEntry, manifest_id: int) -> None:
+        """Writes a version row with its checksum."""
+        bucket_id, key, stamp, kind, null, state, *rest = entry
+        row: list[Any] = [bucket_id, key.encode(), stamp.ticks, stamp.site, int(kind), int(null), int(state), *rest]
+        row.append(manifest_id)
+        crc = entry_sum(tuple(row))
+        row.append(crc - _ALL - 1 if crc >= _SIGN else crc)
+        self._session.execute(sql, row)
+
+    def _row(self, bucket_id: int, key: str, stamp: HLC) -> tuple[VersionEntry, int] | None:
+        """An entry, verified, and the id of its manifest."""
+        row = self._one(_FIND_ENTRY, (bucket_id, key.encode(), stamp.ticks, stamp.site))
+        return None if row is None else (read_entry(row), row[13])
+
+    def delete(self, bucket_id: int, key: str, stamp: HLC, /) -> bool:
+        """Removes a version and its manifest; False when there is none."""
+        found = self._row(bucket_id, key, stamp)
+        if found is None:
+            return False
+        self._session.execute(_DELETE, (bucket_id, key.encode(), stamp.ticks, stamp.site))
+        self._session.execute("DELETE FROM manifests WHERE id = ?", (found[1],))
+        return True
+
+    def set_state(self, bucket_id: int, key: str, stamp: HLC, state: VersionState, /) -> bool:
+        """Changes a version's state; False when there is none."""
+        found = self._row(bucket_id, key, stamp)
+        if found is None:
+            return False
+        self._put(_REPLACE, found[0]._replace(state=state), found[1])
+        return True
+
+    def set_tags(self, bucket_id: int, key: str, stamp: HLC, tags: Pairs, /) -> bool:
+        """Changes a version's tags; False when there is none."""
+        row = self._one(_FIND, (bucket_id, key.encode(), stamp.ticks, stamp.site))
+        if row is None:
+            return False
+        _version, ref = read_version(row)
+        text = json.dumps(tags, ensure_ascii=False, separators=(",", ":"))
+        self._session.execute(
+            "UPDATE manifests SET tags = ?, row_sum = ? WHERE id = ?", (text, manifest_sum(row[16], text, ref), row[15])
+        )
+        return True

@@ -1,0 +1,85 @@
+"""Views are made once for each connection: a request pays for its SELECTs, not for objects around them."""
+
+from __future__ import annotations
+
+from seglake.adapters.sqlite.rows import Session
+from seglake.adapters.sqlite.tables.buckets import SqliteBuckets
+from seglake.adapters.sqlite.tables.credentials import SqliteCredentials
+from seglake.adapters.sqlite.tables.segments import SqliteSegments
+from seglake.adapters.sqlite.tables.settings import BatchSettings, SqliteSettingsView
+from seglake.adapters.sqlite.tables.uploads import SqliteUploads
+from seglake.adapters.sqlite.tables.versions import SqliteVersions
+from seglake.domain.model.events import Event
+from seglake.domain.model.hlc import HLC, next_ticks
+from seglake.domain.model.segment import ChunkSlice
+from seglake.domain.ports.journal import Journal
+from seglake.domain.ports.metadata import MetadataTx, MetadataView
+from seglake.domain.services.apply import apply_event
+
+
+class SqliteView(MetadataView):
+    """All tables of one connection, to read."""
+
+    __slots__ = ("buckets", "credentials", "segments", "settings", "uploads", "versions")
+    buckets: SqliteBuckets
+    versions: SqliteVersions
+    uploads: SqliteUploads
+    credentials: SqliteCredentials
+    segments: SqliteSegments
+    settings: SqliteSettingsView
+
+    def __init__(self, session: Session) -> None:
+        self.buckets = SqliteBuckets(session)
+        self.versions = SqliteVersions(session)
+        self.uploads = SqliteUploads(session)
+        self.credentials = SqliteCredentials(session)
+        self.segments = SqliteSegments(session)
+        self.settings = SqliteSettingsView(session)
+
+
+class SqliteTx(MetadataTx):
+    """The transaction of one batch; its scripts take turns with it. ``begin`` comes first."""
+
+    __slots__ = ("_journal", "_now_ms", "buckets", "credentials", "segments", "settings", "uploads", "versions")
+    buckets: SqliteBuckets
+    versions: SqliteVersions
+    uploads: SqliteUploads
+    credentials: SqliteCredentials
+    segments: SqliteSegments
+    settings: BatchSettings
+    _journal: Journal
+    _now_ms: int
+
+    def __init__(self, session: Session) -> None:
+        self.buckets = SqliteBuckets(session)
+        self.versions = SqliteVersions(session)
+        self.uploads = SqliteUploads(session)
+        self.credentials = SqliteCredentials(session)
+        self.segments = SqliteSegments(session)
+        self.settings = BatchSettings(session)
+
+    def begin(self, journal: Journal, now_ms: int) -> None:
+        """A new batch: its journal and its time."""
+        self._journal = journal
+        self._now_ms = now_ms
+        self.settings.load()
+
+    def tick(self) -> HLC:
+        """The next stamp."""
+        settings = self.settings
+        settings.ticks = ticks = next_ticks(settings.ticks, self._now_ms)
+        return HLC(ticks, settings.site())
+
+    def now_ms(self) -> int:
+        """The batch's time."""
+        return self._now_ms
+
+    def store(self, payload: bytes | memoryview, digest: bytes, /) -> ChunkSlice:
+        """Into the journal."""
+        return self._journal.append_chunk(payload, digest)
+
+    def record(self, event: Event, /) -> None:
+        """Into the journal and the tables."""
+        ref = self._journal.append_event(event)
+        apply_event(self, event, ref)
+        self.settings.set_last_ticks(event.stamp.ticks)

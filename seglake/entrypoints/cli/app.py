@@ -1,0 +1,53 @@
+"""Every command is registered here, in the order in which `seglake --help` shows them.
+
+Exit codes of all commands: 0 fine, 1 there are findings, 2 wrong usage or a store that cannot be used.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import seglake
+
+from . import checks, keys, rebuild, server, status
+
+try:
+    from . import inspect
+except ImportError:  # being written
+    inspect = None  # type: ignore[assignment]
+
+app = typer.Typer(
+    name="seglake",
+    help="Seglake: an S3 object store that keeps what it has acknowledged.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"seglake {seglake.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+server.register(app)
+status.register(app)
+checks.register(app)
+rebuild.register(app)
+if inspect is not None:
+    inspect.register(app)
+keys.register(app)

@@ -1,0 +1,51 @@
+"""`seglake keys root`: the stored root key, for whoever may read the data directory."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from .output import EXIT_UNUSABLE, DataDir, Json, offline_settings, print_json, print_table, told
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command group."""
+    keys = typer.Typer(help="Access keys.", no_args_is_help=True, rich_markup_mode=None)
+    keys.command()(root)
+    # A group with one command would otherwise be that command.
+    keys.callback()(_group)
+    app.add_typer(keys, name="keys")
+
+
+def _group() -> None:
+    """Access keys."""
+
+
+def root(
+    *,
+    data_dir: DataDir = None,
+    env: Annotated[bool, typer.Option("--env", help="Write shell lines that export it for aws and boto3.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the root key that the first start generated. Only reads, so the server may run.
+
+    Example: eval "$(seglake keys root --env --data-dir ./data)"
+    """
+    from seglake.entrypoints.offline import stored_root
+
+    with told(as_json=as_json):
+        settings = offline_settings(data_dir)
+        pair = stored_root(settings)
+    if pair is None:
+        typer.echo("seglake: there is no stored root key: this store was only started with --access-key", err=True)
+        raise typer.Exit(EXIT_UNUSABLE)
+    if as_json:
+        print_json({"access_key": pair.access_key, "secret_key": pair.secret})
+    elif env:
+        typer.echo(f"export AWS_ACCESS_KEY_ID={shlex.quote(pair.access_key)}")
+        typer.echo(f"export AWS_SECRET_ACCESS_KEY={shlex.quote(pair.secret)}")
+        typer.echo(f"export AWS_DEFAULT_REGION={settings.region}")
+    else:
+        print_table([("access key", pair.access_key), ("secret key", pair.secret)])

@@ -1,0 +1,214 @@
+"""Opens everything in order and closes it in reverse; nothing listens before recovery, nothing is acknowledged after a
+failure."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from seglake.domain.model.errors import SeglakeError, StorageFull, StoreFailed
+from seglake.domain.ports.files import FileSystem
+from seglake.domain.ports.journal import NoRecords
+from seglake.domain.ports.log import Log
+from seglake.domain.ports.secrets import SecretBox
+from seglake.domain.ports.system import Clock, Randomness
+from seglake.domain.services.access import KeyPair
+from seglake.domain.services.sealing import NoteSegments
+
+from .container import Container, given_root
+from .data_dir import open_box, open_locked, random_box
+from .selection import INDEX_FILE, open_metadata
+from .settings import Settings
+
+_SEALING_PERIOD_S = 5.0
+_ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A store that answers requests."""
+
+    settings: Settings
+    host: str
+    port: int
+    access_key: str
+    generated: KeyPair | None
+    """The root pair that this start made, to be shown once; None when there was one."""
+    failure: asyncio.Future[StoreFailed]
+    """Done when the store failed: it refuses every write from then on, and the process should end."""
+
+    @property
+    def endpoint(self) -> str:
+        """The URL for clients on this machine."""
+        host = "127.0.0.1" if self.host in _ANYWHERE else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+@asynccontextmanager
+async def lifespan(settings: Settings, log: Log) -> AsyncIterator[Running]:
+    """A running store, from the lock to the listener. Must be entered in the event loop that serves.
+
+    Raises SettingsInvalid, DataDirLocked, DataDirUnusable, MetadataDamaged, CannotListen, each with what to do.
+    """
+    loop = asyncio.get_running_loop()
+    failure: asyncio.Future[StoreFailed] = loop.create_future()
+    container = Container(settings=settings, log=log)
+    container.on_failure.override(_reporter(loop, failure, log))
+    async with AsyncExitStack() as stack:
+        found = _open_files(stack, container, settings)
+        await _open_store(stack, container, failure, found)
+        generated = None if given_root(settings) else await container.root_key().ensure()
+        access_key = settings.access_key or container.root_key().stored()
+        assert access_key is not None, "a store is never open: it has a root key now"
+        port = await _listen(stack, container, settings)
+        stack.push_async_callback(_stop, asyncio.create_task(_keep_house(container, failure, log)))
+        running = Running(settings, settings.listen.host, port, access_key, generated, failure)
+        log.info("listening", endpoint=running.endpoint, data_dir=_place(settings), region=settings.region)
+        yield running
+        log.info("stopping")
+
+
+def _place(settings: Settings) -> str:
+    return "memory" if settings.ephemeral else str(settings.data_dir)
+
+
+def _reporter(
+    loop: asyncio.AbstractEventLoop, failure: asyncio.Future[StoreFailed], log: Log
+) -> Callable[[StoreFailed], None]:
+    """Called from any thread, perhaps more than once; the first failure counts."""
+
+    def settle(error: StoreFailed) -> None:
+        if not failure.done():
+            log.error("store_failed", reason=error.hint)
+            failure.set_result(error)
+
+    def report(error: StoreFailed) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, error)
+
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the last process left: no index at all, or one that was not closed."""
+
+    index_is_new: bool = False
+    unclean: bool = False
+
+
+def _open_files(stack: AsyncExitStack, container: Container, settings: Settings) -> _Found:
+    """Data directory, its lock and the key-encryption key."""
+    clock: Clock = container.clock()
+    randomness: Randomness = container.randomness()
+    files: FileSystem | None = None
+    box: SecretBox
+    found = _Found()
+    if settings.ephemeral:
+        box = random_box(randomness)
+    else:
+        started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC).isoformat(timespec="seconds")
+        files, lock = open_locked(settings.data_dir, create=True, pid=os.getpid(), started=started)
+        stack.callback(lock.release)
+        box = open_box(settings, randomness, create=True)
+        if settings.metadata_adapter == "sqlite":
+            found = _Found(index_is_new=not files.exists(INDEX_FILE), unclean=_has_bytes(files, f"{INDEX_FILE}-wal"))
+    container.files.override(files)
+    container.box.override(box)
+    return found
+
+
+def _has_bytes(files: FileSystem, name: str) -> bool:
+    """A clean stop leaves no write-ahead log, a reader of the closed index an empty one."""
+    if not files.exists(name):
+        return False
+    file = files.open(name)
+    try:
+        return file.size() > 0
+    finally:
+        file.close()
+
+
+async def _open_store(
+    stack: AsyncExitStack, container: Container, failure: asyncio.Future[StoreFailed], found: _Found
+) -> None:
+    """Index, recovery, segments, committer."""
+    offload = container.offload()
+    stack.callback(offload.close)
+    metadata = container.metadata()
+    stack.push_async_callback(lambda: _blocking(container, metadata.close))
+    await _blocking(container, lambda: open_metadata(metadata, unclean=found.unclean))
+    await _blocking(container, lambda: container.recovery().run(index_is_new=found.index_is_new))
+    await _blocking(container, container.segments().open)
+    stack.push_async_callback(_close_segments, container, failure)
+    committer = container.committer()
+    stack.push_async_callback(committer.close)
+
+
+async def _blocking(container: Container, work: Callable[[], object]) -> None:
+    await container.offload().start(work)
+
+
+async def _close_segments(container: Container, failure: asyncio.Future[StoreFailed]) -> None:
+    """Seals what was written. After a failure nothing is sealed: the next start decides what was acknowledged."""
+    if failure.done():
+        return
+    log: Log = container.log()
+    try:
+        rows = await container.offload().start(container.segment_store().close)
+        script = NoteSegments(tuple(rows))
+        await container.offload().start(lambda: container.metadata().apply([script], NoRecords()))
+    except SeglakeError as error:
+        # Everything acknowledged is durable already; the next start recovers what is left open.
+        log.error("segments_left_open", reason=error.hint)
+
+
+async def _listen(stack: AsyncExitStack, container: Container, settings: Settings) -> int:
+    address = settings.listen
+    listener = container.listener()
+    stack.push_async_callback(listener.close, settings.shutdown_timeout)
+    # Every interface and any port: the families would get different ports, so one family has to do.
+    host = address.host or (None if address.port else "0.0.0.0")  # noqa: S104 - the operator asked for it
+    try:
+        return await listener.start(host, address.port)
+    except OSError as error:
+        raise CannotListen(_why_not(settings.addr, error)) from error
+
+
+def _why_not(address: str, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{address} is in use by another program; stop it or choose another address with --addr"
+    if error.errno == errno.EACCES:
+        return f"this user may not listen on {address}; choose a port above 1023 with --addr"
+    return f"cannot listen on {address}: {error.strerror or error}; choose another address with --addr"
+
+
+async def _keep_house(container: Container, failure: asyncio.Future[StoreFailed], log: Log) -> None:
+    """Seals full and idle segments while the store runs."""
+    sealing = container.sealing()
+    period = max(0.05, min(_SEALING_PERIOD_S, container.settings().segment_idle / 2))
+    while not failure.done():
+        await asyncio.sleep(period)
+        try:
+            await sealing.tick()
+        except StorageFull as error:
+            log.warning("sealing_waits", reason=error.hint)
+        except StoreFailed as error:
+            container.on_failure()(error)
+            return
+        except Exception as bug:
+            log.error("housekeeping_failed", exc_info=bug)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,294 @@
+"""The whole production stack in one thread on any file system: the only thing missing is HTTP.
+
+Nothing here waits for anything, so coroutines are driven by hand, and the same seed gives the same bytes in the same
+order on the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from seglake.adapters.commit.batch import run_batch
+from seglake.adapters.commit.direct import DirectCommitter
+from seglake.adapters.digests.digests import LibraryDigests
+from seglake.adapters.filesystem.layout import prepare
+from seglake.adapters.filesystem.segment_files import FilesystemSegmentFiles
+from seglake.adapters.filesystem.store import FilesystemSegmentStore
+from seglake.adapters.secret_box.aes_gcm import AesGcmBox
+from seglake.adapters.sqlite.store import SqliteMetadataStore
+from seglake.adapters.sqlite.vfs import PortVfs
+from seglake.adapters.system.threads import InlineOffload
+from seglake.domain.model.digest import Expectations
+from seglake.domain.model.errors import StoreFailed
+from seglake.domain.model.limits import Limits
+from seglake.domain.model.segment import DurableMark
+from seglake.domain.ports.committer import Committer
+from seglake.domain.ports.files import FileSystem
+from seglake.domain.ports.journal import NoRecords
+from seglake.domain.ports.metadata import MetadataStore, Script
+from seglake.domain.ports.segments import SegmentFiles, SegmentStore
+from seglake.domain.services.access import RootKey
+from seglake.domain.services.buckets import Buckets
+from seglake.domain.services.copying import Copying
+from seglake.domain.services.ingest import Ingest
+from seglake.domain.services.listing import Listings
+from seglake.domain.services.multipart import Multipart
+from seglake.domain.services.object_reads import ObjectReads
+from seglake.domain.services.object_writes import ObjectWrites
+from seglake.domain.services.recovery import Recovery, RecoveryReport
+from seglake.domain.services.sealing import NoteSegments, Sealing
+from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
+
+T = TypeVar("T")
+
+INDEX = "meta.db"
+BOOT_MS = 1_700_000_000_000
+INLINE_BYTES_MAX = 2048
+PART_BYTES_MIN = 1024
+SEGMENT_BYTES = 16 << 10
+
+
+class NoLog:
+    """Notes nothing; what matters is asserted, not logged."""
+
+    def info(self, event: str, /, **fields: Any) -> None: ...
+    def warning(self, event: str, /, **fields: Any) -> None: ...
+    def error(self, event: str, /, **fields: Any) -> None: ...
+
+
+class WalkingClock(ManualClock):
+    """Goes on by one millisecond whenever it is read, so that no two batches share one."""
+
+    def now_ms(self) -> int:
+        self.ms += 1
+        return self.ms
+
+
+class SentBody:
+    """A request's payload, in pieces of at most ``piece`` bytes; ``claim`` is what the client says about it."""
+
+    def __init__(self, data: bytes, claim: Expectations | None = None, *, length: int | None = -1, piece: int = 4096):
+        self._pieces = [data[i : i + piece] for i in range(0, len(data), piece)]
+        self._claim = claim or Expectations()
+        self._length = len(data) if length == -1 else length
+
+    @property
+    def length(self) -> int | None:
+        return self._length
+
+    async def read(self) -> bytes:
+        return self._pieces.pop(0) if self._pieces else b""
+
+    def expectations(self) -> Expectations:
+        return self._claim
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A script that waits for its batch; awaiting it hands it to whoever drives the coroutine."""
+
+    script: Script[Any]
+    after: Sequence[DurableMark]
+
+    def __await__(self) -> Generator[_Waiting, Any, Any]:
+        return (yield self)
+
+
+class GatheringCommitter(Committer):
+    """Gathers the scripts of all coroutines under way into one batch, as the group committer does, without its thread."""
+
+    def __init__(self, metadata: MetadataStore, segments: SegmentStore) -> None:
+        self._metadata = metadata
+        self._segments = segments
+        self._direct = DirectCommitter(metadata, segments)
+        self.gathering = False
+
+    async def commit(self, script: Script[T], /, *, after: Sequence[DurableMark] = (), size: int = 0) -> T:
+        if not self.gathering:
+            return await self._direct.commit(script, after=after, size=size)
+        result: T = await _Waiting(script, after)
+        return result
+
+    async def call(self, work: Callable[[], T], /) -> T:
+        return await self._direct.call(work)
+
+    def together(self, coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Runs them to their first commit, commits all in one batch, and ends them: results or errors, in order."""
+        self.gathering = True
+        try:
+            outcomes: list[Any] = [None] * len(coroutines)
+            waiting: list[tuple[int, _Waiting]] = []
+            for number, coroutine in enumerate(coroutines):
+                try:
+                    waiting.append((number, coroutine.send(None)))
+                except StopIteration as done:
+                    outcomes[number] = done.value
+                except Exception as error:
+                    outcomes[number] = error
+            committed = run_batch(self._metadata, self._segments, [one for _, one in waiting]) if waiting else []
+            for (number, _), outcome in zip(waiting, committed, strict=True):
+                outcomes[number] = _end(coroutines[number], outcome)
+            return outcomes
+        finally:
+            self.gathering = False
+
+
+def _end(coroutine: Coroutine[Any, Any, Any], outcome: Any) -> Any:
+    try:
+        if isinstance(outcome, Exception):
+            coroutine.throw(outcome)
+        else:
+            coroutine.send(outcome)
+    except StopIteration as done:
+        return done.value
+    except Exception as error:
+        return error
+    raise AssertionError("an operation commits once")
+
+
+def drive(work: Awaitable[T]) -> T:
+    """Runs a coroutine that never really waits."""
+    steps = work.__await__()
+    try:
+        next(steps)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("nothing in a simulation waits")
+
+
+@dataclass(slots=True)
+class Options:
+    """How a stack is built; sizes in bytes."""
+
+    segment_size: int = SEGMENT_BYTES
+    segment_idle_s: float = 600.0
+    reserve: int = 0
+    bulk_lanes: int = 2
+    checkpoint_pages: int = 1000
+    seed: int = 1
+    boot_ms: int = BOOT_MS
+
+
+@dataclass(slots=True)
+class Stack:
+    """One store, open. ``recovered`` is what its recovery did."""
+
+    options: Options
+    clock: WalkingClock
+    metadata: MetadataStore
+    segments: SegmentStore
+    files: SegmentFiles
+    recovered: RecoveryReport = field(default_factory=RecoveryReport)
+    vfs: PortVfs | None = None
+    log: NoLog = field(default_factory=NoLog)
+
+    committer: GatheringCommitter = field(init=False)
+    reads: ObjectReads = field(init=False)
+    writes: ObjectWrites = field(init=False)
+    multipart: Multipart = field(init=False)
+    copying: Copying = field(init=False)
+    listings: Listings = field(init=False)
+    buckets: Buckets = field(init=False)
+    sealing: Sealing = field(init=False)
+    root_key: RootKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        metadata, segments, offload, digests = self.metadata, self.segments, InlineOffload(), LibraryDigests()
+        randomness = SeededRandomness(self.options.seed + 1)
+        limits = Limits(inline_bytes_max=INLINE_BYTES_MAX, part_bytes_min=PART_BYTES_MIN, object_bytes_max=1 << 20)
+        self.committer = committer = GatheringCommitter(metadata, segments)
+        ingest = Ingest(segments, digests, offload, inline_bytes_max=limits.inline_bytes_max)
+        self.reads = ObjectReads(metadata, segments)
+        self.writes = ObjectWrites(metadata, committer, ingest, limits)
+        self.multipart = Multipart(metadata, committer, ingest, digests, randomness, limits)
+        self.copying = Copying(metadata, committer, segments, digests, offload, limits)
+        self.listings = Listings(metadata)
+        self.buckets = Buckets(metadata, committer)
+        self.sealing = Sealing(segments, committer, offload, self.log)
+        box = AesGcmBox(bytes(32), randomness)
+        self.root_key = RootKey(metadata, committer, box, self.clock, randomness)
+
+    def close(self) -> None:
+        """A clean stop: what is open is sealed and noted, then the index is closed."""
+        try:
+            rows = self.segments.close()
+            (outcome,) = self.metadata.apply([NoteSegments(tuple(rows))], NoRecords())
+            if isinstance(outcome, Exception):
+                raise outcome
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Drops everything without writing, as far as the database lets us: for after a power failure."""
+        try:
+            self.metadata.close()
+        except StoreFailed:
+            pass
+        if self.vfs is not None:
+            self.vfs.unregister()
+            self.vfs = None
+
+
+def open_index(files: FileSystem, options: Options, name: str = INDEX) -> tuple[SqliteMetadataStore, PortVfs]:
+    """The index on its own VFS; ``open`` is still to come."""
+    clock, randomness = WalkingClock(options.boot_ms), SeededRandomness(options.seed)
+    vfs = PortVfs(files, clock, randomness)
+    store = SqliteMetadataStore(
+        name,
+        clock=clock,
+        randomness=randomness,
+        vfs=vfs.vfs_name,
+        exclusive=True,
+        checkpoint_pages=options.checkpoint_pages,
+    )
+    return store, vfs
+
+
+def segment_files(files: FileSystem) -> FilesystemSegmentFiles:
+    """All segment files of a data directory, at rest."""
+    return FilesystemSegmentFiles(files, LibraryDigests(), log=NoLog())
+
+
+def open_stack(files: FileSystem, options: Options | None = None) -> Stack:
+    """Opens a store as the server does: directories, index, recovery, segments."""
+    options = options or Options()
+    clock, randomness = WalkingClock(options.boot_ms), SeededRandomness(options.seed)
+    prepare(files)
+    is_new, unclean = not files.exists(INDEX), files.exists(f"{INDEX}-wal")
+    vfs = PortVfs(files, clock, randomness)
+    metadata = SqliteMetadataStore(
+        INDEX,
+        clock=clock,
+        randomness=randomness,
+        vfs=vfs.vfs_name,
+        exclusive=True,
+        checkpoint_pages=options.checkpoint_pages,
+    )
+    try:
+        metadata.open(unclean=unclean)
+        found = segment_files(files)
+        recovered = Recovery(metadata, found, NoLog()).run(index_is_new=is_new)
+        store = FilesystemSegmentStore(
+            files,
+            clock,
+            randomness,
+            InlineOffload(),
+            LibraryDigests(),
+            log=NoLog(),
+            segment_size=options.segment_size,
+            segment_idle_s=options.segment_idle_s,
+            reserve=options.reserve,
+            bulk_lanes=options.bulk_lanes,
+        )
+        store.open()
+    except BaseException:
+        try:
+            metadata.close()
+        except StoreFailed:
+            pass
+        vfs.unregister()
+        raise
+    return Stack(options, clock, metadata, store, found, recovered, vfs)
