@@ -59,12 +59,10 @@ def running_server(data_dir: Path, *flags: str) -> Iterator[Endpoint]:
     """Starts `seglake server`; at the end it must stop by SIGTERM with exit code 0."""
     log = data_dir.parent / f"{data_dir.name}.log"
     command = [sys.executable, "-c", _COMMAND, "server", "--addr", "127.0.0.1:0", "--data-dir", str(data_dir)]
-    if os.environ.get("SL_DEV"):
-        command = [sys.executable, "/tmp/dev_server.py"]
     keys = ("--access-key", ACCESS_KEY, "--secret-key", SECRET)
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [*command, *keys, *flags] if not os.environ.get("SL_DEV") else command,
+            [*command, *keys, *flags],
             stdout=subprocess.PIPE,
             stderr=errors,
             cwd=data_dir.parent,

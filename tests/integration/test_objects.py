@@ -44,7 +44,7 @@ ODD_KEYS = [
     "brackets[]{}()|^~`!$*",
     "CASE",
     "case",
-    "control-\x01\x1f\x7f",
+    "delete-\x7f",
     "k" * 1024,
     "é" * 512,
     "\U0001f600" * 256,
@@ -69,6 +69,18 @@ def test_any_key_of_utf8_comes_back_as_it_was(s3: Any, bucket: str, key: str) ->
     assert s3.get_object(Bucket=bucket, Key=f"{key[:100]}-copy")["Body"].read() == body
     deleted = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": f"{key[:100]}-copy"}]})
     assert [one["Key"] for one in deleted["Deleted"]] == [f"{key[:100]}-copy"]
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_a_key_that_no_xml_can_hold_lives_and_dies_by_its_url(s3: Any, bucket: str) -> None:
+    key = "control-\x01\x1f"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"body")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"body"
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
+    with pytest.raises(ClientError) as failed:
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key}]})
+    assert code_of(failed) == (400, "MalformedXML")
     s3.delete_object(Bucket=bucket, Key=key)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from seglake.adapters.digests.digests import LibraryDigests
+from seglake.adapters.secret_box.aes_gcm import AesGcmBox
+
 from seglake.adapters.commit.batch import run_batch
 from seglake.adapters.commit.direct import DirectCommitter
-from seglake.adapters.digests.digests import LibraryDigests
 from seglake.adapters.filesystem.layout import prepare
 from seglake.adapters.filesystem.segment_files import FilesystemSegmentFiles
 from seglake.adapters.filesystem.store import FilesystemSegmentStore
-from seglake.adapters.secret_box.aes_gcm import AesGcmBox
 from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.adapters.sqlite.vfs import PortVfs
 from seglake.adapters.system.threads import InlineOffload

@@ -64,9 +64,14 @@ def encode_entry_prefix(offset: int, length: int) -> bytes:
     return b"\x83" + cbor.dumps(offset) + cbor.dumps(length)
 
 
-def encode_tail(count: int, digest: bytes) -> bytes:
-    """The last item: ``{"count": n, "blake3": digest}`` with n in eight bytes, so that its place is known."""
-    return b"".join((_TAIL, count.to_bytes(8, "big"), _DIGEST, digest))
+def encode_tail(count: int, hasher: blake3) -> bytes:
+    """The last item: ``{"count": n, "blake3": digest}`` with n in eight bytes, so that its place is known.
+
+    ``hasher`` has seen everything before the item; the digest covers the count, too.
+    """
+    begin = b"".join((_TAIL, count.to_bytes(8, "big"), _DIGEST))
+    hasher.update(begin)
+    return begin + hasher.digest()
 
 
 def check_pack(read: Callable[[int, int], bytes], size: int) -> tuple[PackHead, int]:
@@ -88,7 +93,7 @@ def check_pack(read: Callable[[int, int], bytes], size: int) -> tuple[PackHead, 
         position += len(piece)
     tail = read(_TAIL_BYTES, end)
     count = int.from_bytes(tail[len(_TAIL) : len(_TAIL) + 8], "big")
-    if tail != encode_tail(count, hasher.digest()):
+    if tail != encode_tail(count, hasher):
         raise FormatDamaged("a manifest pack's checksum does not match", end)
     return head, count
 

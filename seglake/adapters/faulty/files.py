@@ -32,15 +32,19 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Call number ``nth`` (from 1) fails with ``fault``; with ``for_ever`` every later call of that name fails too."""
+    """Call number ``nth`` (from 1) fails with ``fault``; with ``for_ever`` every later call of that name fails too.
+
+    With an ``operation`` only calls of that name are counted.
+    """
 
     nth: int
     fault: Fault
     for_ever: bool = False
+    operation: str | None = None
 
 
 class Faults:
-    """Counts calls and decides which fail. ``calls`` are the names of all calls so far, ``failed`` of those that failed."""
+    """Counts calls and decides which fail. ``calls`` names all calls so far, ``failed`` those that failed."""
 
     def __init__(self, plan: Plan | None = None) -> None:
         self.plan = plan
@@ -51,9 +55,12 @@ class Faults:
         """Counts one call; the fault it meets, if any."""
         self.calls.append(name)
         plan = self.plan
-        if plan is None or len(self.calls) < plan.nth:
+        if plan is None or plan.operation not in (None, name):
             return None
-        if len(self.calls) == plan.nth or (plan.for_ever and name == self.calls[plan.nth - 1]):
+        count = len(self.calls) if plan.operation is None else self.calls.count(name)
+        if count < plan.nth:
+            return None
+        if count == plan.nth or (plan.for_ever and (plan.operation or self.calls[plan.nth - 1]) == name):
             self.failed.append(name)
             return plan.fault
         return None

@@ -15,12 +15,12 @@ ZEROS = bytes(BLOCK_BYTES)
 class Content:
     """One inode. ``blocks`` and ``length`` are what a reader sees now, the ``durable_`` ones what a sync made safe.
 
-    ``pending`` holds for each block its versions since the last sync, oldest first, ``lengths`` the same for the length;
+    ``pending`` holds for each block its versions since the last sync, oldest first, ``lengths`` those of the length;
     ``born`` says when each became pending (the file system's operation number).
     """
 
     __slots__ = (
-        *("blocks", "born", "durable_blocks", "durable_length", "length", "lengths", "locked", "pending"),
+        *("blocks", "born", "cut", "durable_blocks", "durable_length", "length", "lengths", "locked", "pending"),
         "_shared",
     )
 
@@ -29,7 +29,8 @@ class Content:
         self.length = length
         self.durable_blocks = blocks
         self.durable_length = length
-        self.pending: dict[int, list[bytes]] = {}
+        self.pending: dict[int, list[bytes | None]] = {}
+        self.cut: int | None = None
         self.lengths: list[int] = []
         self.born: dict[int, int] = {}
         self.locked = False
@@ -72,17 +73,21 @@ class Content:
                 self._put(number, self.blocks.get(number, ZEROS)[:skip].ljust(BLOCK_BYTES, b"\0"), now)
                 number += 1
             for gone in [block for block in self.blocks if block >= number]:
-                self._put(gone, ZEROS, now)
                 del self.blocks[gone]
+                if gone in self.pending:
+                    self.pending[gone].append(None)
+            self.cut = number if self.cut is None else min(number, self.cut)
         if size != self.length:
             self._set_length(size, now)
 
     def sync(self) -> None:
         """Makes the newest version of everything durable."""
-        if self.pending:
-            durable = dict(self.durable_blocks)
+        if self.pending or self.cut is not None:
+            durable = _cut(self.durable_blocks, self.cut)
             for number, versions in self.pending.items():
-                durable[number] = versions[-1]
+                newest = versions[-1]
+                if newest is not None:
+                    durable[number] = newest
             self.durable_blocks = durable
         self.durable_length = self.length
         self.forget()
@@ -92,10 +97,16 @@ class Content:
         self.pending.clear()
         self.lengths.clear()
         self.born.clear()
+        self.cut = None
 
     def survivor(self, blocks: dict[int, bytes], length: int | None) -> Content:
         """This file after a power loss that kept ``blocks`` of the pending ones, and ``length`` unless None."""
-        return Content({**self.durable_blocks, **blocks}, self.durable_length if length is None else length)
+        length = self.durable_length if length is None else length
+        kept = _cut({**self.durable_blocks, **blocks}, -(-length // BLOCK_BYTES))
+        last, used = divmod(length, BLOCK_BYTES)
+        if used and last in kept:
+            kept[last] = kept[last][:used].ljust(BLOCK_BYTES, b"\0")  # what lies beyond the end of a file reads as zeros
+        return Content(kept, length)
 
     def _own(self) -> None:
         if self._shared:
@@ -111,6 +122,13 @@ class Content:
         self.length = length
         self.lengths.append(length)
         self.born.setdefault(-1, now)
+
+
+def _cut(blocks: dict[int, bytes], end: int | None) -> dict[int, bytes]:
+    """A copy of the blocks before ``end``."""
+    if end is None:
+        return dict(blocks)
+    return {number: block for number, block in blocks.items() if number < end}
 
 
 def torn(old: bytes, new: bytes, sectors: Sequence[bool]) -> bytes:

@@ -1,8 +1,8 @@
-"""A disk in memory that remembers what was synced, so that power can be cut at any operation and every outcome looked at.
+"""A disk in memory that remembers what was synced, so that power can be cut anywhere and every outcome looked at.
 
-The model is as strict as POSIX allows: an unsynced block, length or directory entry may be there or not, each on its own,
-in an older or the newest version, and a block may be torn between its sectors. A rename is one step, and within one
-directory steps that survive happen in their order. A sync of a file says nothing about its name.
+The model is as strict as POSIX allows: an unsynced block, length or directory entry may be there or not, each on its
+own, in an older or the newest version, and a block may be torn between its sectors. A rename is one step, and within a
+directory the steps that survive happen in their order. A sync of a file says nothing about its name.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class CrashFile(File):
         self._fs.done()
 
     def lose_unsynced(self) -> None:
-        """What the page cache does after a failed sync: the bytes stay readable, count as clean, and are never written."""
+        """What a failed sync does: the bytes stay readable, count as written back, and never are."""
         self._content.forget()
 
     def start_writeback(self, offset: int, length: int, /) -> None:
@@ -128,6 +128,7 @@ class CrashFileSystem(FileSystem):
         self._last = ("", "")
         self._live: dict[str, dict[str, Content]] = {".": {}}
         self._durable: dict[str, dict[str, Content]] = {".": {}}
+        self._linked: set[str] = set()
         self._steps: list[Step] = []
 
     def open(self, name: str, /, *, write: bool = False, create: bool = False) -> CrashFile:
@@ -205,7 +206,7 @@ class CrashFileSystem(FileSystem):
         left = []
         for step in self._steps:
             if step.directory == directory:
-                step.apply(self._durable)
+                step.apply(self._durable, self._linked)
             else:
                 left.append(step)
         self._steps = left
@@ -214,7 +215,7 @@ class CrashFileSystem(FileSystem):
     def free_bytes(self) -> int:
         """See the port."""
         self.check()
-        return 1 << 50 if self.capacity is None else max(0, self.capacity - self._used())
+        return 1 << 50 if self.capacity is None else max(0, self.capacity - self.used())
 
     def crash(self, choice: Choice | None = None) -> CrashFileSystem:
         """The disk after a power loss; without a choice everything unsynced is lost."""
@@ -231,7 +232,23 @@ class CrashFileSystem(FileSystem):
 
     def unsynced(self) -> int:
         """How many blocks, lengths and directory steps a power loss could take or leave."""
-        return sum(len(content.born) for content in self._unsynced()) + len(self._steps)
+        return sum([len(content.born) for content in self._unsynced()]) + len(self._steps)
+
+    def fingerprint(self) -> int:
+        """Equal for two disks on which the same things are safe."""
+        return hash(
+            tuple(
+                [
+                    (directory, name, content.durable_length, frozenset(content.durable_blocks.items()))
+                    for directory, names in sorted(self._durable.items())
+                    for name, content in sorted(names.items())
+                ]
+            )
+        )
+
+    def used(self) -> int:
+        """Bytes that the files with a name take."""
+        return sum(content.length for names in self._live.values() for content in names.values())
 
     def check(self) -> None:
         """Raises PowerOff when the power is gone."""
@@ -254,11 +271,8 @@ class CrashFileSystem(FileSystem):
 
     def make_room(self, size: int) -> None:
         """Raises ENOSPC when ``size`` more bytes do not fit."""
-        if self.capacity is not None and size > self.capacity - self._used():
+        if self.capacity is not None and size > self.capacity - self.used():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def _used(self) -> int:
-        return sum(content.length for names in self._live.values() for content in names.values())
 
     def _place(self, name: str) -> tuple[str, str]:
         directory, leaf = _split(name)
@@ -266,7 +280,7 @@ class CrashFileSystem(FileSystem):
             raise _missing(name)
         return directory, leaf
 
-    def _unsynced(self) -> list[Content]:
+    def _unsynced(self) -> Sequence[Content]:
         """Files with something unsynced that a name may still lead to, live or after a power loss."""
         seen: dict[int, Content] = {}
         for names in (*self._live.values(), *self._durable.values()):
@@ -276,16 +290,20 @@ class CrashFileSystem(FileSystem):
         for step in self._steps:
             if step.content is not None and step.content.born:
                 seen[id(step.content)] = step.content
-        return list(seen.values())
+        return tuple(seen.values())
 
     def _image(self, choice: Choice) -> CrashFileSystem:
         tree = {directory: dict(names) for directory, names in self._durable.items()}
+        linked = set(self._linked)
         for number, step in enumerate(self._steps):
             if number in choice.steps:
-                step.apply(tree)
+                step.apply(tree, linked)
         image = CrashFileSystem(capacity=self.capacity)
+        image._linked = {directory for directory in linked if all(above in linked for above in _above(directory))}
         made: dict[int, Content] = {}
         for directory, names in tree.items():
+            if directory != "." and directory not in image._linked:
+                continue
             for name, content in names.items():
                 survivor = made.get(id(content))
                 if survivor is None:
@@ -300,6 +318,12 @@ class CrashFileSystem(FileSystem):
 def _split(name: str) -> tuple[str, str]:
     directory, _, leaf = name.rpartition("/")
     return directory or ".", leaf
+
+
+def _above(directory: str) -> list[str]:
+    """The directories that a directory lies in, but the root."""
+    parts = directory.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _missing(name: str) -> FileNotFoundError:

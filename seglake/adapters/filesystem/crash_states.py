@@ -1,4 +1,4 @@
-"""Which of the unsynced things a power loss keeps: every combination when they are few, else a spread of telling ones."""
+"""Which of the unsynced things a power loss keeps: every combination of a few, a telling spread of many."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ class Step:
     born: int
     old: str = ""
 
-    def apply(self, tree: dict[str, dict[str, Content]]) -> None:
-        """Does it to ``tree``; a directory that did not survive takes its names along."""
-        names = tree.get(self.directory)
-        if names is None:
-            return
+    def apply(self, tree: dict[str, dict[str, Content]], linked: set[str]) -> None:
+        """Does it to ``tree``. ``linked`` are the directories that their parents name: only what hangs together from
+        the root is there after a power loss, although the names inside of a directory may be safe before its own."""
         if self.kind == "mkdir":
-            tree.setdefault(self.name if self.directory == "." else f"{self.directory}/{self.name}", {})
+            path = self.name if self.directory == "." else f"{self.directory}/{self.name}"
+            linked.add(path)
+            tree.setdefault(path, {})
             return
+        names = tree.setdefault(self.directory, {})
         if self.kind == "unlink":
             names.pop(self.name, None)
             return
@@ -95,6 +96,8 @@ def _choice(kept: Sequence[_Unit], random: Random | None = None) -> Choice:
         else:
             versions = content.pending[unit.number]
             block = versions[-1] if random is None else random.choice(versions)
+            if block is None:
+                continue  # cut off: the length says so
             if random is not None and random.random() < 0.3:
                 old = content.durable_blocks.get(unit.number, ZEROS)
                 block = torn(old, block, [random.random() < 0.5 for _ in range(_SECTORS)])

@@ -1,8 +1,8 @@
 """After an unclean stop a segment is cut to its acknowledged length, walked and sealed; nothing acknowledged is cut.
 
 Every step can be interrupted and done again: the length comes from the index, the footer follows from the records, and
-a segment that is soundly sealed at its acknowledged length is left as it is. Damage before that length stays in the file,
-is counted in the footer and told to the log; what lies behind it is found again by its keyed headers.
+a segment that is soundly sealed at its acknowledged length is left as it is. Damage before that length stays in the
+file, is counted in the footer and told to the log; what lies behind it is found again by its keyed headers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CHUNK, _EVENT = int(RecordKind.CHUNK), int(RecordKind.EVENT)
 
 
 def recover(files: FileSystem, segment: bytes, committed: int, log: Log) -> Segment | None:
-    """See the port's ``SegmentFiles.recover``. OSError as it comes; SegmentGone for acknowledged bytes without a file."""
+    """See the port's ``SegmentFiles.recover``. SegmentGone for acknowledged bytes without a file."""
     if committed <= SEGMENT_HEADER_BYTES:
         _remove(files, segment)
         return None
@@ -51,7 +51,7 @@ def recover(files: FileSystem, segment: bytes, committed: int, log: Log) -> Segm
 
 
 def patient_read(file: File) -> Callable[[int, int], bytes]:
-    """``file.pread`` that gives zeros for pages the disk cannot read: they break a checksum, and the rest stays in use."""
+    """``file.pread`` with zeros for pages that the disk cannot read: they break a checksum, the rest stays in use."""
 
     def read(size: int, offset: int) -> bytes:
         try:

@@ -92,7 +92,7 @@ def _pack(file: File, codec: RecordCodec, footer: Footer, digest: bytes) -> Iter
     piece = b"".join(pieces)
     hasher.update(piece)
     yield piece
-    yield encode_tail(count, hasher.digest())
+    yield encode_tail(count, hasher)
 
 
 def _events(file: File, codec: RecordCodec, footer: Footer) -> Iterator[tuple[int, memoryview]]:

@@ -13,7 +13,7 @@ from seglake.adapters.http_s3.config import FrontConfig
 from seglake.adapters.http_s3.exchange import Exchange, Services
 from seglake.adapters.http_s3.handlers.table import HANDLERS
 from seglake.adapters.http_s3.preflight import preflight
-from seglake.adapters.http_s3.respond import refusal
+from seglake.adapters.http_s3.respond import Answer, refusal
 from seglake.adapters.http_s3.watch import Watch
 from seglake.adapters.s3_protocol import claims as claimed
 from seglake.adapters.s3_protocol import sigv4
@@ -71,7 +71,7 @@ class S3Application:
         body: RequestBody | None = None
         try:
             exchange = self._admit(request, request_id)
-            if isinstance(exchange, web.Response):
+            if isinstance(exchange, Answer):
                 return exchange
             body = exchange.body
             response = await self._dispatch(exchange)
@@ -91,7 +91,7 @@ class S3Application:
             )
         return response
 
-    def _admit(self, request: web.BaseRequest, request_id: str) -> Exchange | web.Response:
+    def _admit(self, request: web.BaseRequest, request_id: str) -> Exchange | Answer:
         """Everything that is decided before the body is asked for."""
         raw_headers = request.raw_headers
         if sum([len(name) + len(value) for name, value in raw_headers]) > self.config.header_bytes_max:
@@ -114,7 +114,7 @@ class S3Application:
         bucket = address.bucket or ""
         self._services.access.authorize(identity, row.action(head.query), bucket)
         assert identity is not None, "anonymous requests are not authorised for anything yet"
-        body = RequestBody(request, head, mode, verified)
+        body = RequestBody(request, head, row.operation, mode, verified)
         return Exchange(
             request,
             head,
@@ -160,7 +160,7 @@ class S3Application:
         finally:
             self.watch.leave(transfer)
 
-    def _refuse(self, request: web.BaseRequest, error: SeglakeError, request_id: str) -> web.Response:
+    def _refuse(self, request: web.BaseRequest, error: SeglakeError, request_id: str) -> Answer:
         s3_error = to_s3(error)
         if type(error) in INTERNAL:
             self._log.error(

@@ -10,6 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from seglake.adapters.s3_protocol.aws_chunked import AwsChunkedDecoder, decoded_length, trailer_names
 from seglake.adapters.s3_protocol.checksums import expectations, from_trailers
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
+from seglake.adapters.s3_protocol.operations import Body, Operation
 from seglake.adapters.s3_protocol.payload import PayloadMode
 from seglake.adapters.s3_protocol.request import RequestHead, content_length
 from seglake.adapters.s3_protocol.sigv4 import Verified
@@ -18,6 +19,7 @@ from seglake.domain.model.errors import IncompleteBody
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 EMPTY = b""
+NOTHING = Expectations()
 
 
 class RequestBody:
@@ -40,7 +42,12 @@ class RequestBody:
     )
 
     def __init__(
-        self, request: web.BaseRequest, head: RequestHead, mode: PayloadMode, verified: Verified | None
+        self,
+        request: web.BaseRequest,
+        head: RequestHead,
+        operation: Operation,
+        mode: PayloadMode,
+        verified: Verified | None,
     ) -> None:
         headers = head.headers
         self._request = request
@@ -57,8 +64,11 @@ class RequestBody:
             self._decoder = AwsChunkedDecoder(mode, self._length, announced=names, verified=verified)
         else:
             self._length = content_length(head)
-        payload = verified.claims.payload if verified is not None else headers.get("x-amz-content-sha256", "")
-        self._expectations = expectations(headers, mode=mode, payload=payload)
+        self._expectations = NOTHING
+        if operation.body is not Body.NONE:
+            payload = verified.claims.payload if verified is not None else headers.get("x-amz-content-sha256", "")
+            of_object = operation is Operation.CompleteMultipartUpload
+            self._expectations = expectations(headers, mode=mode, payload=payload, of_object=of_object)
 
     @property
     def length(self) -> int | None:

@@ -49,8 +49,6 @@ class S3Protocol(RequestHandler):
             error = S3Error(ErrorCode.InternalError)
         response = refusal(error, request_id=request_id, resource="", method="")
         response.force_close()
-        # What could not be parsed counts as HTTP/1.0, whose answers leave the word out; the client deserves it.
-        response.headers["Connection"] = "close"
         return response
 
 

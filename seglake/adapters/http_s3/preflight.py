@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
-from seglake.adapters.http_s3.respond import refusal
+from seglake.adapters.http_s3.respond import Answer, refusal
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
 from seglake.adapters.s3_protocol.request import RequestHead
 
 
-def preflight(head: RequestHead, request_id: str) -> web.Response:
+def preflight(head: RequestHead, request_id: str) -> Answer:
     """API: "CORS preflight": 400 without Origin, 403 when no rule allows the origin."""
     headers = head.headers
     if "origin" not in headers:

@@ -127,7 +127,7 @@ class MemoryJournal(Journal):
         self._store.writable()
         segment = self._segment
         for offset, item in self._placed:
-            if type(item) is tuple:
+            if isinstance(item, tuple):
                 segment.chunks[offset] = item
             else:
                 segment.events.append((item, RecordRef(segment.id, offset, _EVENT_BYTES)))

@@ -247,8 +247,6 @@ class AwsChunkedDecoder:
         if not self._mode.trailing and block:
             raise _malformed_trailer("this payload mode has none")
         self._take_trailers(block)
-        if following < len(data):
-            raise _broken("bytes follow the end of the body")
         self._state = _State.DONE
         return following
 

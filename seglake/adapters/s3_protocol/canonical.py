@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from seglake.adapters.s3_protocol.request import RequestHead, percent_decode, percent_encode
 
@@ -37,7 +38,7 @@ def canonical_query(raw_query: str, *, presigned: bool) -> str:
     """Sorted by encoded name, then value; a name without a value gets ``=``; ``+`` is a plus, as everywhere here."""
     pairs = []
     for pair in raw_query.split("&"):
-        if not pair:
+        if not pair or (presigned and pair.startswith("X-Amz-Signature=")):
             continue
         name, _, value = pair.partition("=")
         name = _spell(name)
@@ -79,6 +80,8 @@ def _trim(value: str) -> str:
     return _SPACES.sub(" ", value) if "  " in value or "\t" in value else value
 
 
+# All names and most values of a signed query repeat. Few entries, since they may be long.
+@lru_cache(maxsize=256)
 def _spell(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text

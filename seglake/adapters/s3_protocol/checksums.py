@@ -27,16 +27,21 @@ _COMPOSITE = re.compile(r"(.*)-([1-9][0-9]{0,4})", re.ASCII)
 _NOTHING = Expectations()
 
 
-def expectations(headers: Mapping[str, str], *, mode: PayloadMode, payload: str) -> Expectations:
+def expectations(
+    headers: Mapping[str, str], *, mode: PayloadMode, payload: str, of_object: bool = False
+) -> Expectations:
     """All that must hold for a body: Content-MD5, the signed SHA-256 (``payload`` in hex when SIGNED), one checksum.
 
     A checksum that comes in the trailer is announced by ``algorithm`` alone; take its value with ``from_trailers``.
+    ``of_object``: the x-amz-checksum-* headers speak of the object, not of this body (CompleteMultipartUpload).
     Raises S3Error InvalidDigest or InvalidRequest.
     """
     md5 = content_md5(headers)
     sha256 = bytes.fromhex(payload) if mode is PayloadMode.SIGNED else None
-    checksum = header_checksum(headers)
     trailing = _trailing_algorithm(headers, mode)
+    if of_object:
+        return Expectations(md5=md5, sha256=sha256, algorithm=trailing)
+    checksum = header_checksum(headers)
     if checksum is not None and trailing is not None:
         raise _invalid("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
     algorithm = checksum.algorithm if checksum is not None else trailing

@@ -112,11 +112,7 @@ def _authorization_fields(authorization: str) -> dict[str, str]:
 
 def _unsupported_scheme(scheme: str) -> S3Error:
     if scheme == "AWS":
-        return S3Error(
-            ErrorCode.InvalidRequest,
-            "The authorization mechanism you have provided (Signature Version 2) is not supported. Please use "
-            f"{ALGORITHM} (Signature Version 4).",
-        )
+        return version_2()
     if scheme.startswith("AWS4-ECDSA"):
         return S3Error(
             ErrorCode.NotImplemented, f"SigV4A ({scheme[:40]}) is not implemented; sign with {ALGORITHM} and one region"
@@ -217,7 +213,16 @@ def _refuse_token(token: str | None) -> None:
 
 def _refuse_sigv2_query(query: Mapping[str, str]) -> None:
     if "Signature" in query and "AWSAccessKeyId" in query:
-        raise _unsupported_scheme("AWS")
+        raise version_2()
+
+
+def version_2() -> S3Error:
+    """The refusal of Signature Version 2, which boto3 still presigns with unless told otherwise."""
+    return S3Error(
+        ErrorCode.InvalidRequest,
+        "The authorization mechanism you have provided (Signature Version 2) is not supported. Please use "
+        f"{ALGORITHM} (Signature Version 4); for boto3: Config(signature_version='s3v4').",
+    )
 
 
 def malformed_header(reason: str) -> S3Error:

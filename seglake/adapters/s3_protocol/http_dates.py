@@ -64,7 +64,7 @@ def parse_http_date(text: str) -> int | None:
     for form in _FORMS:
         if match := form.fullmatch(text):
             year = int(match["y"])
-            if year < 100:
+            if len(match["y"]) == 2:
                 year += 2000 if year < 70 else 1900
             return _epoch(
                 year, _MONTH_NUMBERS[match["m"]], int(match["d"]), int(match["H"]), int(match["M"]), int(match["S"])

@@ -135,8 +135,12 @@ def ascii_number(text: str, name: str, *, digits_max: int = 18) -> int:
 
 def percent_decode(text: str) -> str:
     """RFC 3986 decoding to UTF-8; ``+`` stays ``+``. InvalidURI for a broken escape or bytes that are not UTF-8."""
-    if "%" not in text and text.isascii():
-        return text
+    return text if "%" not in text and text.isascii() else _percent_decode(text)
+
+
+# The values of a signed query repeat: a client sends the same credential all day. Few entries, since they may be long.
+@lru_cache(maxsize=256)
+def _percent_decode(text: str) -> str:
     if _BAD_ESCAPE.search(text):
         raise S3Error(
             ErrorCode.InvalidURI, "a '%' in the request target is not followed by two hex digits; write it as %25"

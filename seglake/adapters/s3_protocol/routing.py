@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seglake.adapters.s3_protocol.addressing import Address
+from seglake.adapters.s3_protocol.claims import version_2
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error, invalid_argument, not_implemented
 from seglake.adapters.s3_protocol.operations import VERSION_ACTIONS, Body, Level, Operation
 from seglake.adapters.s3_protocol.payload import PayloadMode
@@ -227,16 +228,23 @@ def _no_such_place(query: Mapping[str, str], level: Level, subresource: str) -> 
     if not subresource:
         for name in query:
             if name not in _SILENT_PARAMETERS:
-                return not_implemented(f"the query parameter {name[:100]!r} here")
+                return _unknown_parameter(name, "here", query)
     return S3Error(ErrorCode.MethodNotAllowed, headers=(("Allow", _METHODS[level, subresource]),))
 
 
 def _check_parameters(row: Route, query: Mapping[str, str]) -> None:
     for name in query:
         if name not in row.parameters:
-            raise not_implemented(f"the query parameter {name[:100]!r} of {row.operation.name}")
+            raise _unknown_parameter(name, f"of {row.operation.name}", query)
     if row.operation is Operation.ListObjectsV2 and query["list-type"] != "2":
         raise invalid_argument("list-type", query["list-type"], "the only list type is 2; leave it out for version 1")
+
+
+def _unknown_parameter(name: str, where: str, query: Mapping[str, str]) -> S3Error:
+    """NotImplemented, but what an old signature adds to a query deserves its own word."""
+    if "AWSAccessKeyId" in query and "Signature" in query:
+        return version_2()
+    return not_implemented(f"the query parameter {name[:100]!r} {where}")
 
 
 def _check_header(row: Route, name: str, value: str) -> None:

@@ -193,8 +193,6 @@ def _check_signed(head: RequestHead, claims: Claims) -> None:
             f"There were headers present in the request which were not signed: {', '.join(missing)}",
             extra=(("HeadersNotSigned", ", ".join(missing)),),
         )
-    if "host" not in signed:
-        raise S3Error(ErrorCode.AccessDenied, "the Host header must be signed", extra=(("HeadersNotSigned", "host"),))
     for name in signed:
         if name not in headers or name in head.hoisted:
             raise S3Error(

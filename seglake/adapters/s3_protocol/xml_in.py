@@ -24,6 +24,7 @@ DOCUMENT_BYTES_MAX = 2 * 1024 * 1024
 TEXT_CHARACTERS_MAX = 4096
 DELETED_KEYS_MAX = 1000
 
+_BLOCK_BYTES = 64 * 1024
 _SPACE = " \t\r\n"
 
 
@@ -148,7 +149,12 @@ def read(body: bytes, name: str, schema: Element) -> Node:
     parser.CharacterDataHandler = reader.text
     parser.StartDoctypeDeclHandler = reader.doctype
     try:
-        parser.Parse(body, True)
+        for at in range(0, len(body), _BLOCK_BYTES):
+            parser.Parse(body[at : at + _BLOCK_BYTES], False)
+            # A tag is kept whole until it ends, and its attributes with it: that must not be most of a document.
+            if at - parser.CurrentByteIndex > _BLOCK_BYTES:
+                raise malformed(f"a tag, comment or instruction is longer than {_BLOCK_BYTES} bytes")
+        parser.Parse(b"", True)
     except ExpatError as error:
         raise malformed(f"line {error.lineno}, column {error.offset}: it is not well-formed") from None
     except (LookupError, ValueError):  # an encoding that is unknown or does not fit

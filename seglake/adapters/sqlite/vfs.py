@@ -2,7 +2,7 @@
 
 For simulations. There is no shared memory, so a database on this VFS is opened by one connection in exclusive mode.
 As on any Unix, a journal or WAL that was created is made safe under its name by its first sync; the database's own
-name is made safe when a file beside it is.
+name is made safe when a file beside it is. Nothing here is ever a temporary file: connections set temp_store=MEMORY.
 """
 
 from __future__ import annotations
@@ -20,26 +20,33 @@ _NUMBERS = itertools.count(1)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _SYNCED_WITH_NAME = apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL | apsw.SQLITE_OPEN_WAL
 _SECTOR_BYTES = 4096
+_TORN_BYTES = 512
 
 
 def _failure(error: OSError, extended: int) -> apsw.Error:
     """The result that SQLite gives for the same error of its own VFS."""
-    if error.errno in _NO_ROOM:
-        return apsw.FullError(str(error))
-    failure = apsw.IOError(str(error))
-    failure.extendedresult = extended  # type: ignore[attr-defined]  # read by apsw
-    failure.result = apsw.SQLITE_IOERR  # type: ignore[attr-defined]
+    failure = apsw.exception_for(apsw.SQLITE_FULL if error.errno in _NO_ROOM else extended)
+    assert isinstance(failure, apsw.Error)
+    failure.args = (str(error),)
     return failure
 
 
 class PortVfs(apsw.VFS):
-    """One registered VFS, named by ``vfs_name``, until ``unregister``. File names are those of the port."""
+    """One registered VFS, named by ``vfs_name``, until ``unregister``. File names are those of the port.
 
-    def __init__(self, files: FileSystem, clock: Clock, randomness: Randomness) -> None:
+    With ``powersafe_overwrite`` it claims what SQLite's own VFS claims on Unix (a write that a power failure cuts off
+    harms no byte outside of it, sectors of 4 KiB), so that a simulation meets the very writes of production. Without,
+    it claims nothing but that 512 bytes are whole, and SQLite pads its WAL so that no commit shares a sector.
+    """
+
+    def __init__(
+        self, files: FileSystem, clock: Clock, randomness: Randomness, *, powersafe_overwrite: bool = True
+    ) -> None:
         self.vfs_name = f"seglake-port-{next(_NUMBERS)}"
         self._files = files
         self._clock = clock
         self._randomness = randomness
+        self._powersafe = powersafe_overwrite
         super().__init__(self.vfs_name, base="", iVersion=2)
 
     def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: N802 - SQLite's name
@@ -51,9 +58,7 @@ class PortVfs(apsw.VFS):
         try:
             self._files.remove(filename)
         except FileNotFoundError as error:
-            missing = apsw.IOError(str(error))
-            missing.extendedresult = apsw.SQLITE_IOERR_DELETE_NOENT  # type: ignore[attr-defined]
-            raise missing from error
+            raise _failure(error, apsw.SQLITE_IOERR_DELETE_NOENT) from error
         except OSError as error:
             raise _failure(error, apsw.SQLITE_IOERR_DELETE) from error
         if syncdir:
@@ -81,7 +86,7 @@ class PortVfs(apsw.VFS):
         except OSError as error:
             raise _failure(error, apsw.SQLITE_IOERR_ACCESS) from error
         unnamed = create and bool(flags[0] & _SYNCED_WITH_NAME)
-        return PortVfsFile(self._files, file, _directory(path) if unnamed else None)
+        return PortVfsFile(self._files, file, _directory(path) if unnamed else None, powersafe=self._powersafe)
 
     def xRandomness(self, numbytes: int) -> bytes:  # noqa: N802
         """Salts of the WAL."""
@@ -103,10 +108,11 @@ class PortVfs(apsw.VFS):
 class PortVfsFile:
     """One open file; ``unnamed`` is the directory whose sync its name still waits for."""
 
-    def __init__(self, files: FileSystem, file: File, unnamed: str | None) -> None:
+    def __init__(self, files: FileSystem, file: File, unnamed: str | None, *, powersafe: bool) -> None:
         self._files = files
         self._file = file
         self._unnamed = unnamed
+        self._powersafe = powersafe
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
         """Fewer bytes at the end, where SQLite fills with zeros."""
@@ -167,12 +173,12 @@ class PortVfsFile:
         return True
 
     def xSectorSize(self) -> int:  # noqa: N802
-        """What SQLite's own VFS says of every disk."""
-        return _SECTOR_BYTES
+        """Bytes; see PortVfs."""
+        return _SECTOR_BYTES if self._powersafe else _TORN_BYTES
 
     def xDeviceCharacteristics(self) -> int:  # noqa: N802
-        """A write that is cut off by a power failure harms no byte outside of it: what Unix assumes, and no more."""
-        return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE
+        """See PortVfs."""
+        return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE if self._powersafe else 0
 
     def xClose(self) -> None:  # noqa: N802
         """Errors of closing change nothing: what had to be safe was synced."""

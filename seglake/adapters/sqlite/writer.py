@@ -56,7 +56,7 @@ class Writer:
             self._roll_back()
             # The last connection to close would checkpoint, and so sync again what could not be synced.
             self.session.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        except apsw.Error as second:
+        except Exception as second:  # noqa: BLE001 - the first error is told, with this one as a note
             self.failure.add_note(f"rolling back failed as well: {second}")
         return self.failure
 
@@ -169,21 +169,26 @@ class Writer:
             return
         try:
             self.session.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.Error as error:
+        except Exception as error:
             raise self.fail("checkpointing the index", error) from error
         # If a reader keeps the WAL from beginning anew, the next try comes only when it has grown as much again.
         self._checkpoint_at = self._wal_pages + self._checkpoint_pages
 
     def close(self) -> None:
-        """Checkpoints completely, unless the writer has failed, and closes."""
+        """Checkpoints completely, unless the writer has failed, and closes. StoreFailed when either fails."""
         connection = self.session.connection
         self.session.end_scans()
         try:
             if self.failure is None:
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._checkpoint_all()
+            connection.close(True)
+        except Exception as error:
+            failure = self.failure or self.fail("checkpointing or closing the index", error)
+            connection.close(True)
+            raise StoreFailed(failure.hint) from error
+
+    def _checkpoint_all(self) -> None:
+        try:
+            self.session.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.BusyError:
             pass  # another process still reads; its snapshot needs the WAL, and the next opening finds it
-        except apsw.Error as error:
-            raise self.fail("checkpointing the index at its close", error) from error
-        finally:
-            connection.close(True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from struct import error as StructError  # noqa: N812 - an exception's name
 
 from seglake.adapters.sqlite.rows import Row, Session, damaged, row_sum
@@ -18,6 +19,8 @@ _SCAN = f"{_SELECT} WHERE name > ? AND name >= ? ORDER BY name"
 _VERSIONINGS = {versioning.value: versioning for versioning in Versioning}
 
 
+# A row that is equal to one that was verified is verified; nothing here can be stale.
+@lru_cache(maxsize=1024)
 def read_bucket(row: Row) -> Bucket:
     """The bucket of a row, verified. MetadataDamaged."""
     bucket_id, name, site, versioning, owner, region, kept = row

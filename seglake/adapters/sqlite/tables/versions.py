@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - an exception's name
 from typing import Any
@@ -55,6 +56,9 @@ _REPLACE = _INSERT.replace("INSERT", "REPLACE", 1)
 _DELETE = f"DELETE FROM versions{_ONE}"
 _INSERT_MANIFEST = "INSERT INTO manifests(manifest, tags, segment, offset, length, row_sum) VALUES(?, NULL, ?, ?, ?, ?)"
 
+CACHED_BYTES_MAX = 1024
+"""Manifests up to this size are remembered decoded; bounds the cache at some 16 MiB."""
+
 _KINDS = {int(kind): kind for kind in VersionKind}
 _STATES = {int(state): state for state in VersionState}
 _pack = Struct("<9q").pack
@@ -94,6 +98,10 @@ def manifest_sum(manifest: bytes, tags: str | None, ref: RecordRef) -> int:
 
 def read_version(row: Row) -> tuple[Version, RecordRef]:
     """The version of a joined row, verified: both rows, and that they belong together. MetadataDamaged."""
+    return _read_version(row) if len(row[16] or b"") > CACHED_BYTES_MAX else _verified_version(row)
+
+
+def _read_version(row: Row) -> tuple[Version, RecordRef]:
     entry = read_entry(row)
     manifest_id, blob, tags_text, segment, offset, length, kept = row[_ENTRY_COLUMNS:]
     if manifest_id is None:
@@ -109,6 +117,11 @@ def read_version(row: Row) -> tuple[Version, RecordRef]:
     if manifest.stamp != entry.stamp or manifest.key != entry.key or manifest.bucket_id != entry.bucket_id:
         raise damaged("manifests", f"{manifest_id} is not of {entry.key!r} {entry.stamp}")
     return Version(manifest, entry.state, tags), ref
+
+
+# What a row means follows from its bytes alone, checksum included: a row that is equal, byte for byte, to one that was
+# verified is verified. So nothing here can be stale, and hot objects cost a comparison instead of a decoding.
+_verified_version = lru_cache(maxsize=4096)(_read_version)
 
 
 class SqliteVersions(Versions):

@@ -192,7 +192,7 @@ def _query_claims(good: Request) -> Iterator[Case]:
     yield Case("signature repeated", to(f"{good.target}&X-Amz-Signature={signature}"), E.InvalidArgument)
     yield Case("no signature", to(rest.rstrip("&")), broken)
     yield Case("other algorithm", to(good.target.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1", 1)), broken)
-    yield Case("version 2", to(f"{good.target}&AWSAccessKeyId=root-key&Signature=c2ln"), E.NotImplemented)
+    yield Case("version 2", to(f"{good.target}&AWSAccessKeyId=root-key&Signature=c2ln"), E.InvalidRequest)
     yield Case("header in the query", _changed("", to(f"{good.target}&X-Amz-Meta-Evil=1")).request, MISMATCH)
 
 

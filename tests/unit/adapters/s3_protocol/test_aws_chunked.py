@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import replace
+from functools import partial
+from io import BytesIO
 
 import pytest
 from botocore.httpchecksum import AwsChunkedWrapper, Crc32Checksum
@@ -22,6 +24,7 @@ from seglake.adapters.s3_protocol.aws_chunked import (
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
 from seglake.adapters.s3_protocol.payload import PayloadMode
 from seglake.adapters.s3_protocol.sigv4 import Verified
+from tests.unit.adapters.s3_protocol.test_sigv4 import DOC_NOW, DOC_SECRET, documented
 from tests.unit.adapters.s3_protocol.wire import attempt, check, chunked, signed
 
 SIGNED = PayloadMode.STREAMING_SIGNED
@@ -101,8 +104,7 @@ def test_every_changed_byte_of_a_signed_body_is_refused(mode: PayloadMode) -> No
     body = body_of(mode, b"0123456789" * 3, chunk=10)
     for at in range(len(body)):
         changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-        assert isinstance(attempt(lambda changed=changed: decode(decoder(mode, 30), changed)), S3Error), at  # type:
-        ignore[misc]
+        assert isinstance(attempt(partial(decode, decoder(mode, 30), changed)), S3Error), at
 
 
 def test_the_signature_of_the_last_chunk_counts() -> None:
@@ -141,6 +143,14 @@ def test_the_seed_is_the_signature_of_the_head() -> None:
 @pytest.mark.parametrize("length", [0, 1, len(PAYLOAD) - 1, len(PAYLOAD) + 1, 10**17])
 def test_the_decoded_length_must_be_right(mode: PayloadMode, length: int) -> None:
     assert refusal(mode, body_of(mode), length).code is ErrorCode.IncompleteBody
+
+
+@MODES
+def test_no_byte_beyond_the_announced_length_is_given_out(mode: PayloadMode) -> None:
+    reader = decoder(mode, 999)
+    with pytest.raises(S3Error) as caught:
+        reader.feed(body_of(mode)[:100])
+    assert caught.value.code is ErrorCode.IncompleteBody
 
 
 @pytest.mark.parametrize(
@@ -249,11 +259,9 @@ def test_the_example_of_the_api_reference_decodes() -> None:
         "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
     )
     body = b"".join(
-        f"{size:x};chunk-signature={signature}\r\n".encode() + b"a" * size + (b"\r\n" if size else b"\r\n")
+        f"{size:x};chunk-signature={signature}\r\n".encode() + b"a" * size + b"\r\n"
         for size, signature in zip((65536, 1024, 0), signatures, strict=True)
     )
-    from tests.unit.adapters.s3_protocol.test_sigv4 import DOC_NOW, DOC_SECRET, documented
-
     request = documented(
         "PUT",
         "/examplebucket/chunkObject.txt",
@@ -276,8 +284,6 @@ def test_the_example_of_the_api_reference_decodes() -> None:
 
 
 def test_what_botocore_frames_is_read() -> None:
-    from io import BytesIO
-
     wrapper = AwsChunkedWrapper(BytesIO(PAYLOAD), Crc32Checksum, "x-amz-checksum-crc32", chunk_size=777)
     body = wrapper.read()
     reader = decoder(UNSIGNED)
@@ -317,7 +323,7 @@ def test_damaged_bodies_give_their_payload_or_a_declared_error(mode: PayloadMode
                     del changed[at : at + rng.randint(1, 9)]
                 case _:
                     changed[at:at] = rng.choice((b"\r\n", b"0", b"\n", b";", bytes(rng.randbytes(3))))
-        got = attempt(lambda changed=bytes(changed): decode(decoder(mode, 50), changed, 13))  # type: ignore[misc]
+        got = attempt(partial(decode, decoder(mode, 50), bytes(changed), 13))
         if isinstance(got, S3Error):
             assert got.code.status in (400, 403)
         elif mode.signed_chunks:

@@ -113,12 +113,11 @@ def test_customer_keys_do_not_appear_in_the_error() -> None:
 
 @pytest.mark.parametrize("request_", [signed(), presigned()], ids=["header", "presigned"])
 def test_an_unknown_key_costs_the_same_work(request_: RequestHead) -> None:
-    calls: list[int] = []
-    with patch.object(sigv4.hmac, "compare_digest", side_effect=lambda a, b: bool(calls.append(1)) or a == b):
+    with patch("hmac.compare_digest", wraps=hmac.compare_digest) as compare:
         assert refusal(request_, secret=None).code is ErrorCode.InvalidAccessKeyId
-        unknown = len(calls)
+        unknown = compare.call_count
         assert refusal(request_, secret="wrong").code is ErrorCode.SignatureDoesNotMatch
-    assert unknown == len(calls) - unknown > 0
+    assert unknown == compare.call_count - unknown > 0
 
 
 def test_a_signature_by_the_dummy_secret_is_refused_too() -> None:
@@ -127,7 +126,7 @@ def test_a_signature_by_the_dummy_secret_is_refused_too() -> None:
 
 
 def test_signatures_are_compared_in_constant_time() -> None:
-    with patch.object(sigv4.hmac, "compare_digest", wraps=hmac.compare_digest) as compare:
+    with patch("hmac.compare_digest", wraps=hmac.compare_digest) as compare:
         check(signed())
     assert compare.call_count == 1
 
@@ -246,8 +245,10 @@ def test_headers_hoisted_into_a_presigned_url_are_covered_by_it() -> None:
 
 
 def test_a_hoisted_header_cannot_stand_in_for_a_signed_one() -> None:
-    url = presign(SIGNER, "PUT", "/bucket/key", {"host": HOST, "x-amz-meta-a": "1"}, now=NOW)
-    assert refusal(head("PUT", url + "&x-amz-meta-a=1")).code is ErrorCode.SignatureDoesNotMatch
+    target = presign(SIGNER, "PUT", "/bucket/key?x-amz-meta-a=1", {"host": HOST, "x-amz-meta-a": "1"}, now=NOW)
+    error = refusal(head("PUT", target))
+    assert error.code is ErrorCode.SignatureDoesNotMatch
+    assert "x-amz-meta-a" in error.message
 
 
 def test_the_payload_hash_of_a_presigned_url_counts_when_it_is_signed() -> None:

@@ -1,0 +1,342 @@
+"""The contract of SegmentStore, BulkWriter and SegmentFiles: subclass SegmentContract and give it ``make_bench``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pytest
+
+from seglake.domain.model.errors import ChunkCorrupt, FormatDamaged, SegmentGone, StoreClosed
+from seglake.domain.model.events import BucketDeleted, Event
+from seglake.domain.model.hlc import HLC
+from seglake.domain.model.segment import ChunkSlice, DurableMark, RecordRef, SegmentState
+from seglake.domain.ports.digests import Digests
+from seglake.domain.ports.segments import SegmentFiles, SegmentStore
+from seglake.testing.contracts.doubles import ManualClock
+
+HUGE = 1 << 30
+
+
+@dataclass(slots=True)
+class SegmentBench:
+    """A store and what a test needs around it.
+
+    ``damage`` flips a stored bit of a chunk behind the store's back; ``reopen`` abandons the store as a killed process
+    does and opens another over the same segments.
+    """
+
+    store: SegmentStore
+    files: SegmentFiles
+    digests: Digests
+    clock: ManualClock
+    damage: Callable[[ChunkSlice], None]
+    reopen: Callable[[], SegmentStore]
+
+    def put(self, payload: bytes, ticks: int, *, marks: Sequence[DurableMark] = ()) -> Stored:
+        """Commits a payload and an event in one batch."""
+        journal = self.store.journal(marks)
+        chunk = journal.append_chunk(payload, self.digests.content(payload))
+        ref = journal.append_event(event(ticks))
+        return Stored(chunk, ref, tuple(journal.flush()))
+
+    async def read(self, chunks: Sequence[ChunkSlice]) -> bytes:
+        """The bytes of a stream."""
+        return b"".join([bytes(piece) async for piece in self.store.stream(chunks)])
+
+    def events(self, segment: bytes, limit: int | None = None) -> list[Event]:
+        """The events of a segment file."""
+        return [found for found, _ in self.files.events(segment, limit)]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one ``put`` gave."""
+
+    chunk: ChunkSlice
+    ref: RecordRef
+    marks: tuple[DurableMark, ...]
+
+
+class MakeBench(Protocol):
+    """Makes a bench with an open, empty store."""
+
+    def __call__(self, *, segment_size: int = HUGE) -> SegmentBench: ...
+
+
+def event(ticks: int) -> BucketDeleted:
+    """Some event, told from others by its stamp."""
+    return BucketDeleted(HLC(ticks, 1), 7)
+
+
+def part(chunk: ChunkSlice, skip: int, take: int) -> ChunkSlice:
+    """Some of a chunk's bytes."""
+    return chunk._replace(skip=skip, take=take)
+
+
+class SegmentCase:
+    """The fixtures of every suite about segments."""
+
+    @pytest.fixture
+    def make_bench(self) -> MakeBench:
+        """Override: makes an open, empty store each time it is called. The fixture closes what it made."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def bench(self, make_bench: MakeBench) -> SegmentBench:
+        return make_bench()
+
+
+class ReadContract(SegmentCase):
+    """What comes back, and what never does."""
+
+    @pytest.mark.parametrize("size", [0, 1, 4096, (256 << 10) + 1, 4 << 20])
+    async def test_a_payload_comes_back(self, bench: SegmentBench, size: int) -> None:
+        payload = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+        stored = bench.put(payload, 1)
+        assert await bench.read([stored.chunk]) == payload
+        assert bench.files.read(stored.chunk) == payload
+        bench.store.verify(stored.chunk)
+
+    async def test_slices_of_many_chunks_come_in_order(self, bench: SegmentBench) -> None:
+        payloads = [bytes((number,)) * (300_000 if number % 3 else 1000) for number in range(9)]
+        chunks = [bench.put(payload, number + 1).chunk for number, payload in enumerate(payloads)]
+        assert await bench.read(chunks) == b"".join(payloads)
+        slices = [part(chunks[1], 5, 7), part(chunks[0], 999, 1), part(chunks[4], 0, 300_000)]
+        assert await bench.read(slices) == payloads[1][5:12] + payloads[0][999:] + payloads[4]
+        assert bench.files.read(slices[0]) == payloads[1][5:12]
+
+    async def test_nothing_asked_nothing_given(self, bench: SegmentBench) -> None:
+        assert await bench.read([]) == b""
+
+    async def test_a_stream_may_be_left_early(self, bench: SegmentBench) -> None:
+        chunks = [bench.put(bytes((number,)) * 300_000, number + 1).chunk for number in range(4)]
+        async for piece in bench.store.stream(chunks):
+            assert len(piece) == 300_000
+            break
+        assert await bench.read(chunks[3:]) == b"\3" * 300_000
+
+    @pytest.mark.parametrize("size", [100, 300_000])
+    async def test_no_byte_of_a_damaged_chunk_is_given(self, bench: SegmentBench, size: int) -> None:
+        good, bad = bench.put(b"g" * size, 1).chunk, bench.put(b"b" * size, 2).chunk
+        bench.damage(bad)
+        seen = b""
+        with pytest.raises(ChunkCorrupt):
+            async for piece in bench.store.stream([good, part(bad, size - 1, 1), good]):
+                seen += piece
+        assert seen == b"g" * size
+        with pytest.raises(ChunkCorrupt):
+            bench.store.verify(bad)
+        with pytest.raises(ChunkCorrupt):
+            bench.files.read(bad)
+
+    async def test_a_wrong_digest_or_place_is_damage(self, bench: SegmentBench) -> None:
+        chunk = bench.put(b"payload", 1).chunk
+        for wrong in (chunk._replace(digest=bytes(32)), chunk._replace(offset=chunk.offset + (1 << 20))):
+            with pytest.raises(ChunkCorrupt):
+                await bench.read([wrong])
+            with pytest.raises(ChunkCorrupt):
+                bench.store.verify(wrong)
+
+    async def test_an_unknown_segment_is_gone(self, bench: SegmentBench) -> None:
+        chunk = bench.put(b"payload", 1).chunk._replace(segment=b"?" * 16)
+        for attempt in (lambda: bench.store.verify(chunk), lambda: bench.files.read(chunk)):
+            with pytest.raises(SegmentGone):
+                attempt()
+        with pytest.raises(SegmentGone):
+            await bench.read([chunk])
+        with pytest.raises(SegmentGone):
+            bench.files.size(chunk.segment)
+
+
+class BulkContract(SegmentCase):
+    """Large payloads, ahead of their commit."""
+
+    async def test_chunks_come_back_and_marks_cover_them(self, bench: SegmentBench) -> None:
+        writer = bench.store.bulk()
+        payloads = [bytes((number,)) * 50_000 for number in range(5)]
+        chunks = [writer.append(payload, bench.digests.content(payload)) for payload in payloads]
+        marks = {mark.segment: mark.length for mark in writer.sync()}
+        for chunk in chunks:
+            assert chunk.offset + chunk.length <= marks[chunk.segment]
+        assert await bench.read(chunks) == b"".join(payloads)
+        writer.release()
+        writer.release()
+
+    async def test_writers_side_by_side_do_not_mix(self, bench: SegmentBench) -> None:
+        writers = [bench.store.bulk() for _ in range(4)]
+        chunks: list[list[ChunkSlice]] = [[] for _ in writers]
+        for turn in range(3):
+            for number, writer in enumerate(writers):
+                payload = bytes((number, turn)) * 2000
+                chunks[number].append(writer.append(memoryview(payload), bench.digests.content(payload)))
+        for number, writer in enumerate(writers):
+            writer.sync()
+            writer.release()
+            assert await bench.read(chunks[number]) == b"".join([bytes((number, turn)) * 2000 for turn in range(3)])
+
+    def test_marks_given_to_a_journal_come_out_with_its_own(self, bench: SegmentBench) -> None:
+        writer = bench.store.bulk()
+        writer.append(b"bulk", bench.digests.content(b"bulk"))
+        marks = writer.sync()
+        stored = bench.put(b"small", 1, marks=marks)
+        writer.release()
+        assert set(marks) < set(stored.marks)
+        assert stored.ref.segment not in {mark.segment for mark in marks}
+
+    def test_a_writer_without_chunks_has_no_marks(self, bench: SegmentBench) -> None:
+        writer = bench.store.bulk()
+        assert writer.sync() == ()
+        writer.release()
+
+
+class SealContract(SegmentCase):
+    """Turning to new segments, sealing, closing."""
+
+    async def test_a_full_segment_is_left_and_sealed(self, make_bench: MakeBench) -> None:
+        bench = make_bench(segment_size=20_000)
+        stored = [bench.put(bytes((number,)) * 9000, number + 1) for number in range(8)]
+        assert len({entry.ref.segment for entry in stored}) >= 3
+        rows = {row.id: row for row in bench.store.seal_pending()}
+        assert len(rows) >= 2
+        assert bench.store.seal_pending() == []
+        for row in rows.values():
+            assert row.state is SegmentState.SEALED
+            assert row.committed == bench.files.size(row.id)
+            assert bench.files.sealed(row.id)
+            assert list(bench.files.check(row.id, payload=True)) == []
+        assert await bench.read([entry.chunk for entry in stored]) == b"".join(
+            [bytes((number,)) * 9000 for number in range(8)]
+        )
+
+    def test_a_bulk_lane_turns_too(self, make_bench: MakeBench) -> None:
+        bench = make_bench(segment_size=20_000)
+        writer = bench.store.bulk()
+        chunks = [writer.append(b"x" * 9000, bench.digests.content(b"x" * 9000)) for _ in range(8)]
+        marks = writer.sync()
+        writer.release()
+        assert {chunk.segment for chunk in chunks} == {mark.segment for mark in marks}
+        assert len(marks) >= 3
+
+    def test_sealing_keeps_the_events_in_order(self, make_bench: MakeBench) -> None:
+        bench = make_bench(segment_size=2000)
+        stored = [bench.put(b"x" * 100, number + 1) for number in range(40)]
+        rows = bench.store.seal_pending()
+        assert rows
+        for row in rows:
+            mine = [number + 1 for number, entry in enumerate(stored) if entry.ref.segment == row.id]
+            assert bench.events(row.id) == [event(ticks) for ticks in mine]
+            refs = [ref for _, ref in bench.files.events(row.id)]
+            assert refs == [entry.ref for entry in stored if entry.ref.segment == row.id]
+            for ticks, ref in zip(mine, refs, strict=True):
+                assert bench.files.event(ref) == event(ticks)
+
+    async def test_closing_seals_everything_and_is_idempotent(self, bench: SegmentBench) -> None:
+        stored = bench.put(b"payload", 1)
+        writer = bench.store.bulk()
+        writer.append(b"bulk", bench.digests.content(b"bulk"))
+        writer.sync()
+        writer.release()
+        rows = bench.store.close()
+        assert {row.id for row in rows} == set(bench.files.list())
+        assert {row.state for row in rows} == {SegmentState.SEALED}
+        assert bench.store.close() == []
+        with pytest.raises(StoreClosed):
+            bench.store.bulk()
+        with pytest.raises(StoreClosed):
+            bench.store.journal(())
+        assert bench.events(stored.ref.segment) == [event(1)]
+        assert bench.files.read(stored.chunk) == b"payload"
+
+    def test_an_unused_store_leaves_nothing(self, bench: SegmentBench) -> None:
+        bench.store.bulk().release()
+        bench.store.journal(()).abandon()
+        assert bench.store.close() == []
+        assert bench.files.list() == []
+
+
+class FilesContract(SegmentCase):
+    """Segment files looked at from outside, and what recovery makes of them."""
+
+    def test_events_up_to_a_limit(self, bench: SegmentBench) -> None:
+        stored = [bench.put(b"x" * 100, number + 1) for number in range(5)]
+        segment = stored[0].ref.segment
+        assert bench.files.list() == [segment]
+        assert bench.events(segment) == [event(number + 1) for number in range(5)]
+        for number, entry in enumerate(stored):
+            assert bench.events(segment, entry.marks[0].length) == [event(ticks + 1) for ticks in range(number + 1)]
+            assert [found for found, _ in bench.files.tail(segment, entry.marks[0].length)] == [
+                event(ticks + 1) for ticks in range(number + 1, 5)
+            ]
+
+    async def test_recovery_drops_what_was_not_committed_and_nothing_else(self, bench: SegmentBench) -> None:
+        stored = [bench.put(b"x" * 100, number + 1) for number in range(5)]
+        segment, committed = stored[0].ref.segment, stored[2].marks[0].length
+        bench.reopen()
+        row = bench.files.recover(segment, committed)
+        assert row is not None
+        assert row.state is SegmentState.SEALED
+        assert row.committed == bench.files.size(segment)
+        assert bench.events(segment) == [event(1), event(2), event(3)]
+        assert [bench.files.read(entry.chunk) for entry in stored[:3]] == [b"x" * 100] * 3
+        with pytest.raises(ChunkCorrupt):
+            bench.files.read(stored[4].chunk)
+        assert list(bench.files.check(segment, payload=True)) == []
+        assert bench.files.recover(segment, committed) == row
+        assert bench.files.recover(segment, row.committed) == row
+        assert bench.files.sealed(segment)
+        assert bench.files.intact(segment) == bench.files.size(segment)
+
+    def test_recovery_removes_a_segment_without_commits(self, bench: SegmentBench) -> None:
+        segment = bench.put(b"x", 1).ref.segment
+        bench.reopen()
+        assert bench.files.recover(segment, 0) is None
+        assert bench.files.list() == []
+        assert bench.files.recover(segment, 0) is None
+
+    def test_recovery_without_the_file_says_so(self, bench: SegmentBench) -> None:
+        with pytest.raises(SegmentGone):
+            bench.files.recover(b"?" * 16, 10_000)
+
+    def test_an_unsealed_file_is_intact_to_its_last_record(self, bench: SegmentBench) -> None:
+        stored = bench.put(b"x", 1)
+        assert bench.files.intact(stored.ref.segment) == stored.marks[0].length
+        assert not bench.files.sealed(stored.ref.segment)
+
+    def test_an_event_is_read_from_its_place_only(self, bench: SegmentBench) -> None:
+        stored = bench.put(b"x" * 100, 1)
+        assert bench.files.event(stored.ref) == event(1)
+        with pytest.raises(FormatDamaged):
+            bench.files.event(stored.ref._replace(offset=stored.ref.offset + 1))
+        with pytest.raises(SegmentGone):
+            bench.files.event(stored.ref._replace(segment=b"?" * 16))
+
+    def test_checking_finds_a_damaged_payload(self, bench: SegmentBench) -> None:
+        stored = bench.put(b"x" * 100, 1)
+        bench.store.close()
+        bench.damage(stored.chunk)
+        assert list(bench.files.check(stored.ref.segment, payload=False)) == []
+        assert len(list(bench.files.check(stored.ref.segment, payload=True))) == 1
+
+    def test_a_segment_in_quarantine_is_gone(self, bench: SegmentBench) -> None:
+        stored = bench.put(b"x", 1)
+        bench.reopen()
+        bench.files.quarantine(stored.ref.segment)
+        assert bench.files.list() == []
+        with pytest.raises(SegmentGone):
+            bench.files.read(stored.chunk)
+        with pytest.raises(SegmentGone):
+            bench.files.quarantine(stored.ref.segment)
+
+    async def test_a_new_store_never_appends_to_an_old_segment(self, bench: SegmentBench) -> None:
+        old = bench.put(b"old", 1)
+        bench.store = bench.reopen()
+        new = bench.put(b"new", 2)
+        assert new.ref.segment != old.ref.segment
+        assert bench.files.list() == [old.ref.segment, new.ref.segment]
+        assert await bench.read([old.chunk, new.chunk]) == b"oldnew"
+
+
+class SegmentContract(ReadContract, BulkContract, SealContract, FilesContract):
+    """All of it."""

@@ -1,0 +1,564 @@
+"""What clients do before the power fails: written by hand for every kind of change, and drawn at random for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+from seglake.domain.model.bucket import Versioning
+
+from .model import etag_of
+from .operations import (
+    Abort,
+    BrokenPut,
+    Complete,
+    Copy,
+    CopyToPart,
+    Delete,
+    DeleteMany,
+    DropBucket,
+    Get,
+    ListPages,
+    MakeBucket,
+    Operation,
+    Put,
+    SendPart,
+    SetTags,
+    SetVersioning,
+    StartUpload,
+)
+from .session import (
+    Checkpoint,
+    LeaveRoom,
+    MakeRootKey,
+    MoveClock,
+    Reopen,
+    Seal,
+    Session,
+    Together,
+    Workload,
+)
+from .stack import Options
+
+B = "bucket"
+SMALL = b"small"
+INLINE = bytes(range(256)) * 7
+BULK = bytes(range(255, -1, -1)) * 20
+SEVERAL_BLOCKS = bytes(range(256)) * 70
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A workload with the options of its store."""
+
+    name: str
+    run: Workload
+    options: Options = field(default_factory=Options)
+
+
+def _small(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    for number in range(4):
+        yield Put(B, f"key-{number}", SMALL * number, metadata=(("number", str(number)),))
+
+
+def _inline(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "empty", b"")
+    yield Put(B, "inline", INLINE, tags=(("colour", "red"),))
+    yield Put(B, "limit", bytes(2048))
+
+
+def _bulk(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "bulk", BULK)
+    yield Put(B, "bulk", BULK[1:])
+    yield Put(B, "small", SMALL)
+
+
+def _large(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "large", SEVERAL_BLOCKS)
+    yield Delete(B, "large")
+
+
+def _overwrite(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    for number in range(4):
+        yield Put(B, "same", SMALL * (number + 1))
+
+
+def _mixed_overwrite(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "same", SMALL)
+    yield Put(B, "same", BULK)
+    yield Put(B, "same", b"")
+    yield Get(B, "same")
+
+
+def _versioned(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B, Versioning.ENABLED)
+    yield Put(B, "key", SMALL)
+    yield Put(B, "key", BULK)
+    yield Delete(B, "key")
+    yield Delete(B, "key", s.model.versions(B, "key")[1].version)
+    yield Delete(B, "key", s.model.versions(B, "key")[0].version)
+
+
+def _versioning_switched(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", b"null")
+    yield SetVersioning(B, Versioning.ENABLED)
+    yield Put(B, "key", b"enabled")
+    yield SetVersioning(B, Versioning.SUSPENDED)
+    yield Put(B, "key", b"null again")
+    yield Delete(B, "key")
+
+
+def _suspended(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B, Versioning.ENABLED)
+    yield Put(B, "key", SMALL)
+    yield SetVersioning(B, Versioning.SUSPENDED)
+    yield Delete(B, "key")
+    yield Delete(B, "key")
+    yield Delete(B, "key", "null")
+
+
+def _deletes(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    for key in "abcd":
+        yield Put(B, key, SMALL)
+    yield Delete(B, "a")
+    yield Delete(B, "never there")
+    yield DeleteMany(B, ("b", "c", "nor this"))
+
+
+def _delete_and_put_again(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", SMALL)
+    yield Delete(B, "key")
+    yield Put(B, "key", INLINE)
+    yield Delete(B, "key")
+
+
+def _markers(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B, Versioning.ENABLED)
+    yield Delete(B, "never there")
+    yield Put(B, "key", SMALL)
+    yield DeleteMany(B, ("key", "other"))
+    yield Delete(B, "other", s.model.versions(B, "other")[0].version)
+
+
+def _tags(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B, Versioning.ENABLED)
+    yield Put(B, "key", SMALL, tags=(("a", "1"),))
+    yield SetTags(B, "key", (("b", "2"),))
+    yield Put(B, "key", SMALL)
+    yield SetTags(B, "key", (), s.model.versions(B, "key")[1].version)
+
+
+def _multipart(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield StartUpload(B, "key", (("m", "p"),))
+    upload = s.answers[-1].id
+    parts = (BULK, INLINE, SMALL)
+    for number, data in enumerate(parts, start=1):
+        yield SendPart(B, "key", upload, number, data)
+    yield Complete(B, "key", upload, (1, 2, 3), tuple(map(etag_of, parts)))
+    yield Complete(B, "key", upload, (1, 2), tuple(map(etag_of, parts[:2])))
+
+
+def _multipart_replaced_part(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B, Versioning.ENABLED)
+    yield Put(B, "key", SMALL)
+    yield StartUpload(B, "key")
+    upload = s.answers[-1].id
+    yield SendPart(B, "key", upload, 7, BULK)
+    yield SendPart(B, "key", upload, 7, INLINE)
+    yield Complete(B, "key", upload, (7,), (etag_of(BULK),))
+    yield Complete(B, "key", upload, (7,), (etag_of(INLINE),))
+
+
+def _multipart_aborted(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield StartUpload(B, "key")
+    upload = s.answers[-1].id
+    yield SendPart(B, "key", upload, 1, BULK)
+    yield Abort(B, "key", upload)
+    yield Abort(B, "key", upload)
+    yield SendPart(B, "key", upload, 2, SMALL)
+    yield DropBucket(B)
+
+
+def _two_uploads(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield StartUpload(B, "key")
+    first = s.answers[-1].id
+    yield StartUpload(B, "key")
+    second = s.answers[-1].id
+    yield SendPart(B, "key", first, 1, SMALL)
+    yield SendPart(B, "key", second, 1, BULK)
+    yield Complete(B, "key", second, (1,), (etag_of(BULK),))
+    yield Complete(B, "key", first, (1,), (etag_of(SMALL),))
+
+
+def _copies(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield MakeBucket("other", Versioning.ENABLED)
+    yield Put(B, "source", BULK, metadata=(("a", "b"),))
+    yield Copy((B, "source", None), "other", "copy")
+    yield Delete(B, "source")
+    yield Copy(("other", "copy", None), "other", "copy", (("replaced", "yes"),))
+    yield Copy(("other", "copy", s.model.versions("other", "copy")[1].version), B, "back")
+
+
+def _copied_parts(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "source", BULK)
+    yield StartUpload(B, "made")
+    upload = s.answers[-1].id
+    yield CopyToPart((B, "source", None), B, "made", upload, 1, (10, 3000))
+    yield CopyToPart((B, "source", None), B, "made", upload, 2)
+    yield Delete(B, "source")
+    yield Complete(B, "made", upload, (1, 2), (etag_of(BULK[10:3010]), etag_of(BULK)))
+
+
+def _buckets(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield MakeBucket(B)
+    yield Put(B, "key", SMALL)
+    yield DropBucket(B)
+    yield Delete(B, "key")
+    yield DropBucket(B)
+    yield MakeBucket(B, Versioning.ENABLED)
+    yield Put(B, "key", INLINE)
+
+
+def _refused(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", SMALL, if_none_match=True)
+    yield Put(B, "key", BULK, if_none_match=True)
+    yield Put(B, "key", INLINE, if_match="0" * 32)
+    yield Delete(B, "key", if_match="0" * 32)
+    yield Put(B, "key", INLINE, if_match=etag_of(SMALL))
+    yield Put("nowhere", "key", SMALL)
+
+
+def _broken_bodies(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield BrokenPut(B, "inline", INLINE)
+    yield BrokenPut(B, "bulk", BULK)
+    yield BrokenPut(B, "short", BULK, short=True)
+    yield Put(B, "bulk", BULK)
+    yield BrokenPut(B, "bulk", SEVERAL_BLOCKS)
+    yield Put(B, "small", SMALL)
+
+
+def _rotation(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    for number in range(6):
+        yield Put(B, f"key-{number % 3}", INLINE[number:])
+        if number == 3:
+            yield Seal(idle=False)
+
+
+def _bulk_rotation(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    for number in range(4):
+        yield Put(B, f"key-{number}", BULK[number:])
+    yield Seal(idle=False)
+    yield Delete(B, "key-0")
+
+
+def _idle(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", BULK)
+    yield Seal()
+    yield Put(B, "key", SMALL)
+    yield Seal()
+    yield Seal()
+
+
+def _checkpoints(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    for number in range(3):
+        yield Put(B, "key", SMALL * number)
+        yield Checkpoint()
+    yield Delete(B, "key")
+
+
+def _checkpoints_while_growing(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    for number in range(8):
+        yield Put(B, f"key-{number:03}" * 20, SMALL * number)
+
+
+def _restarts(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", BULK)
+    yield Reopen()
+    yield Put(B, "key", SMALL)
+    yield Delete(B, "key")
+    yield Reopen()
+    yield Put(B, "other", SMALL)
+
+
+def _clock_goes_back(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B, Versioning.ENABLED)
+    yield Put(B, "key", b"first")
+    yield MoveClock(-10_000_000)
+    yield Put(B, "key", b"second")
+    yield Reopen()
+    yield Put(B, "key", b"third")
+    yield MoveClock(20_000_000)
+    yield Put(B, "key", b"fourth")
+
+
+def _first_start(s: Session) -> Iterator[Operation]:
+    yield MakeRootKey()
+    yield MakeBucket(B)
+
+
+def _batch(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Together((Put(B, "a", SMALL), Put(B, "b", BULK), Put(B, "c", INLINE)))
+    yield Together((Delete(B, "a"), Put(B, "a", INLINE)))
+
+
+def _batch_with_refusals(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "a", SMALL)
+    yield Together(
+        (
+            Put(B, "b", SMALL),
+            Put(B, "a", INLINE, if_none_match=True),
+            Put(B, "c", SMALL, if_none_match=True),
+            Put(B, "c", BULK, if_none_match=True),
+            Delete(B, "a", if_match="0" * 32),
+        )
+    )
+    yield Together((Put(B, "a", BULK, if_none_match=True), Put("nowhere", "a", SMALL)))
+    yield Put(B, "d", SMALL)
+
+
+def _batch_of_buckets(s: Session) -> Iterator[Operation]:
+    yield Together((MakeBucket(B), MakeBucket("other"), MakeBucket(B)))
+    yield Together((DropBucket("other"), Put("other", "key", SMALL), MakeBucket("other")))
+
+
+def _full_disk(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", INLINE)
+    yield LeaveRoom(3000)
+    yield Put(B, "bulk", BULK)
+    yield Put(B, "inline", INLINE)
+    yield Delete(B, "key")
+    yield LeaveRoom(None)
+    yield Put(B, "inline", INLINE)
+
+
+def _full_disk_batch(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", SMALL)
+    yield LeaveRoom(9000)
+    yield Together((Put(B, "a", INLINE), Delete(B, "key"), Put(B, "b", INLINE), Put(B, "c", INLINE)))
+    yield LeaveRoom(None)
+    yield Put(B, "key", BULK)
+
+
+def _full_disk_with_reserve(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", BULK)
+    yield LeaveRoom(0)
+    yield Put(B, "other", SMALL)
+    yield Delete(B, "key")
+    yield Seal()
+    yield LeaveRoom(None)
+    yield Put(B, "other", SMALL)
+
+
+def _full_disk_seal(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Put(B, "key", BULK)
+    yield LeaveRoom(300)
+    yield Seal()
+    yield LeaveRoom(None)
+    yield Seal()
+    yield Put(B, "key", SMALL)
+
+
+def _one_lane(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield Together((Put(B, "a", BULK), Put(B, "b", SEVERAL_BLOCKS)))
+    yield Put(B, "c", BULK)
+
+
+def _listings(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B, Versioning.ENABLED)
+    yield Together(tuple(Put(B, key, key.encode()) for key in ("a", "a/b", "a/c", "b", "b\0", "ü/ü", "\U00010000")))
+    yield ListPages(B, delimiter="/", limit=2)
+    yield Delete(B, "a/b")
+    yield ListPages(B, "a", "/")
+
+
+TINY = Options(segment_size=4096)
+CHECKPOINTING = Options(checkpoint_pages=4)
+
+BY_HAND: tuple[Named, ...] = (
+    *(Named(run.__name__.strip("_"), run) for run in (_small, _inline, _bulk, _large, _overwrite, _mixed_overwrite)),
+    *(Named(run.__name__.strip("_"), run) for run in (_versioned, _versioning_switched, _suspended, _deletes)),
+    *(Named(run.__name__.strip("_"), run) for run in (_delete_and_put_again, _markers, _tags, _multipart)),
+    *(Named(run.__name__.strip("_"), run) for run in (_multipart_replaced_part, _multipart_aborted, _two_uploads)),
+    *(Named(run.__name__.strip("_"), run) for run in (_copies, _copied_parts, _buckets, _refused, _broken_bodies)),
+    *(Named(run.__name__.strip("_"), run) for run in (_restarts, _clock_goes_back, _first_start, _batch, _listings)),
+    *(Named(run.__name__.strip("_"), run) for run in (_batch_with_refusals, _batch_of_buckets)),
+    *(Named(run.__name__.strip("_"), run) for run in (_full_disk, _full_disk_batch, _full_disk_seal)),
+    Named("full_disk_with_reserve", _full_disk_with_reserve, Options(reserve=40_000)),
+    Named("one_lane", _one_lane, Options(bulk_lanes=1)),
+    Named("rotation", _rotation, TINY),
+    Named("bulk_rotation", _bulk_rotation, TINY),
+    Named("idle", _idle, TINY),
+    Named("multipart_rotating", _multipart, TINY),
+    Named("restarts_rotating", _restarts, TINY),
+    Named("checkpoints", _checkpoints, CHECKPOINTING),
+    Named("checkpoints_while_growing", _checkpoints_while_growing, CHECKPOINTING),
+    Named("versioned_checkpointing", _versioned, CHECKPOINTING),
+)
+
+
+class Drawn:
+    """Operations drawn at random; they know the model, so that most of them hit something."""
+
+    BUCKETS = ("first", "second")
+    KEYS = ("a", "a/b", "a/c", "b", "c/d/e", "ü")
+    SIZES = (0, 1, 100, 2048, 2049, 5000, 9000)
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+
+    def data(self) -> bytes:
+        return self.random.randbytes(self.random.choice(self.SIZES))
+
+    def bucket(self) -> str:
+        return self.random.choice(self.BUCKETS)
+
+    def key(self) -> str:
+        return self.random.choice(self.KEYS)
+
+    def version(self, session: Session, bucket: str, key: str) -> str | None:
+        known = [kept.version for kept in session.model.versions(bucket, key)]
+        return self.random.choice([None, None, "null", *known])
+
+    def next(self, session: Session) -> Operation:
+        """The next operation for this store."""
+        draw = self.random.choices(
+            (self.write, self.remove, self.administer, self.upload, self.copy, self.look, self.operate, self.batch),
+            weights=(30, 12, 10, 16, 8, 10, 6, 8),
+        )[0]
+        return draw(session)
+
+    def write(self, session: Session) -> Operation:
+        bucket, key, data = self.bucket(), self.key(), self.data()
+        kind = self.random.randrange(8)
+        current = session.model.current(bucket, key)
+        if kind == 0:
+            return BrokenPut(bucket, key, data or b"x", short=self.random.random() < 0.5)
+        if kind == 1:
+            return Put(bucket, key, data, if_none_match=True)
+        if kind == 2:
+            return Put(bucket, key, data, if_match=self.random.choice(["0" * 32, "*", current.etag if current else "*"]))
+        pairs = ((self.key(), "value"),) if kind == 3 else ()
+        return Put(bucket, key, data, metadata=pairs, tags=pairs)
+
+    def remove(self, session: Session) -> Operation:
+        bucket, key = self.bucket(), self.key()
+        kind = self.random.randrange(4)
+        if kind == 0:
+            return DeleteMany(bucket, tuple(self.random.sample(self.KEYS, 3)))
+        if kind == 1:
+            return Delete(bucket, key, if_match=self.random.choice(["*", "0" * 32]))
+        return Delete(bucket, key, self.version(session, bucket, key))
+
+    def administer(self, session: Session) -> Operation:
+        bucket = self.bucket()
+        kind = self.random.randrange(4)
+        if bucket not in session.model.buckets or kind == 0:
+            return MakeBucket(bucket, self.random.choice([Versioning.UNVERSIONED, Versioning.ENABLED]))
+        if kind == 1:
+            return DropBucket(bucket)
+        if kind == 2:
+            return SetVersioning(bucket, self.random.choice([Versioning.ENABLED, Versioning.SUSPENDED]))
+        key = self.key()
+        return SetTags(bucket, key, ((self.key(), "tag"),)[: self.random.randrange(2)], self.version(session, bucket, key))
+
+    def upload(self, session: Session) -> Operation:
+        running = [(b, kept.key, u) for b, found in session.model.buckets.items() for u, kept in found.uploads.items()]
+        if not running or self.random.random() < 0.2:
+            return StartUpload(self.bucket(), self.key(), (("m", "v"),)[: self.random.randrange(2)])
+        bucket, key, upload = self.random.choice(running)
+        kept = session.model.buckets[bucket].uploads[upload]
+        kind = self.random.randrange(10)
+        if kind == 0:
+            return Abort(bucket, key, upload)
+        if kind == 1:
+            return SendPart(bucket, self.key(), upload, 1, b"wrong key, perhaps")
+        if kind <= 3 and kept.parts:
+            numbers = tuple(sorted(self.random.sample(sorted(kept.parts), self.random.randint(1, len(kept.parts)))))
+            etags = tuple(kept.parts[number].etag for number in numbers)
+            return Complete(bucket, key, upload, numbers, etags)
+        if kind == 4:
+            return CopyToPart((self.bucket(), self.key(), None), bucket, key, upload, self.random.randint(1, 4))
+        return SendPart(bucket, key, upload, self.random.randint(1, 4), self.data())
+
+    def copy(self, session: Session) -> Operation:
+        bucket, key = self.bucket(), self.key()
+        metadata = (("copied", "yes"),) if self.random.random() < 0.3 else None
+        return Copy((bucket, key, self.version(session, bucket, key)), self.bucket(), self.key(), metadata)
+
+    def look(self, session: Session) -> Operation:
+        bucket, key = self.bucket(), self.key()
+        kind = self.random.randrange(3)
+        if kind == 0:
+            limit = self.random.choice((1, 2, 3, 1000))
+            prefix = self.random.choice(("", "a", "a/", "c/"))
+            after = self.random.choice(("", "a", "a/", "a/b", "c/d/e", "c/"))
+            return ListPages(bucket, prefix, self.random.choice(("", "/")), limit, after)
+        version = self.version(session, bucket, key)
+        found = session.model.find(bucket, key, version)
+        if kind == 1 and found is not None and found.data:
+            first = self.random.randrange(len(found.data))
+            return Get(bucket, key, version, (first, self.random.randint(1, len(found.data) - first)))
+        return Get(bucket, key, version)
+
+    def operate(self, session: Session) -> Operation:
+        kind = self.random.randrange(6)
+        if kind == 0:
+            return Reopen()
+        if kind == 1:
+            return MoveClock(self.random.choice((-3_600_000, -1, 3_600_000)))
+        if kind == 2:
+            return Checkpoint()
+        return Seal(idle=self.random.random() < 0.5)
+
+    def batch(self, session: Session) -> Operation:
+        draws = (self.write, self.write, self.remove)
+        return Together(tuple(self.random.choice(draws)(session) for _ in range(self.random.randint(2, 4))))
+
+
+def drawn(seed: int, length: int) -> Named:
+    """A random workload of so many operations, on a store whose options are drawn too."""
+    draw = Drawn(seed)
+    options = Options(
+        segment_size=draw.random.choice((4096, 16 << 10, 1 << 20)),
+        checkpoint_pages=draw.random.choice((4, 20, 1000)),
+        bulk_lanes=draw.random.choice((1, 2)),
+        seed=seed,
+    )
+
+    def run(session: Session) -> Iterator[Operation]:
+        yield MakeBucket(draw.bucket())
+        for _ in range(length - 1):
+            yield draw.next(session)
+
+    return Named(f"drawn-{seed}", run, options)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seglake.adapters.disk_format.manifests import decode_manifest, encode_manifest
+from seglake.adapters.disk_format.multipart import decode_part, decode_upload, encode_part, encode_upload
+from seglake.domain.model.digest import Checksum, ChecksumAlgorithm
+from seglake.domain.model.errors import FormatDamaged
+from seglake.domain.model.hlc import HLC
+from seglake.domain.model.manifest import Manifest, PartLayout, VersionKind
+from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice
+from tests.unit.adapters.disk_format.values import manifests, parts, uploads
+
+CHUNK = ChunkSlice(b"s" * 16, 4096, 1000, b"d" * 32, 10, 90)
+FULL = Manifest(
+    1,
+    "bucket",
+    "key",
+    HLC(2, 3),
+    VersionKind.OBJECT,
+    True,
+    90,
+    "etag",
+    5,
+    "owner",
+    (("content-type", "text/plain"),),
+    (("a", "b"),),
+    (("t", "u"),),
+    Checksum(ChecksumAlgorithm.CRC32, b"1234"),
+    (PartLayout(1, 90),),
+    (CHUNK,),
+    "upload",
+)
+
+
+@given(manifests())
+def test_a_manifest_comes_back(manifest: Manifest) -> None:
+    encoded = encode_manifest(manifest)
+    assert decode_manifest(encoded) == manifest
+    assert encoded == cbor2.dumps(cbor2.loads(encoded), canonical=True)
+
+
+@given(parts())
+def test_a_part_comes_back(part: Part) -> None:
+    encoded = encode_part(part)
+    assert decode_part(encoded) == part
+    assert encoded == cbor2.dumps(cbor2.loads(encoded), canonical=True)
+
+
+@given(uploads)
+def test_an_upload_comes_back(upload: Upload) -> None:
+    encoded = encode_upload(upload)
+    assert decode_upload(encoded) == upload
+    assert encoded == cbor2.dumps(cbor2.loads(encoded), canonical=True)
+
+
+def test_encoding_twice_gives_the_same_bytes_and_another_manifest_others() -> None:
+    assert encode_manifest(FULL) == encode_manifest(FULL)
+    other = Manifest(1, "bucket", "other", HLC(2, 3), VersionKind.OBJECT, False)
+    assert decode_manifest(encode_manifest(other)).key == "other"
+    assert decode_manifest(encode_manifest(FULL)) == FULL
+
+
+def test_the_manifest_of_a_5_gib_object_stays_small() -> None:
+    chunks = tuple([ChunkSlice(b"s" * 16, n * 4194392, CHUNK_BYTES, b"d" * 32, 0, CHUNK_BYTES) for n in range(1280)])
+    manifest = Manifest(1, "b", "k", HLC(2, 3), VersionKind.OBJECT, False, 5 << 30, "e", chunks=chunks)
+    encoded = encode_manifest(manifest)
+    assert len(encoded) < 66_000
+    assert decode_manifest(encoded) == manifest
+
+
+def changed(name: str, value: Any) -> bytes:
+    fields = cbor2.loads(encode_manifest(FULL))
+    if value is ...:
+        del fields[name]
+    else:
+        fields[name] = value
+    return cbor2.dumps(fields)
+
+
+ROW = [0, 4096, 1000, b"d" * 32, 10, 90]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, ...) for name in "bkmntcsz"],
+        *[(name, value) for name in "bzm" for value in (-1, 1 << 63, "1", True, None)],
+        *[(name, value) for name in "knoew" for value in (b"x", 5, None, "x" * 70_000)],
+        *[(name, value) for name in "hug" for value in (["a"], ["a", 1], {"a": "b"}, "ab", [b"a", b"b"])],
+        ("k", ""),
+        ("k", "x" * 1025),
+        ("d", True),
+        ("d", False),
+        ("l", False),
+        ("l", 1),
+        ("z", 91),
+        ("a", ["CRC32", b"123"]),
+        ("a", ["CRC99", b"1234"]),
+        ("a", ["CRC32", b"1234", 0]),
+        ("a", ["CRC32", b"1234", 10_001]),
+        ("a", [b"CRC32", b"1234"]),
+        ("a", "CRC32"),
+        ("p", [[0, 90]]),
+        ("p", [[10_001, 90]]),
+        ("p", [[1, 89]]),
+        ("p", [[1]]),
+        ("p", [1, 90]),
+        ("s", []),
+        ("s", [b"short"]),
+        ("s", ["s" * 16]),
+        ("c", [ROW[:3]]),
+        ("c", [ROW[:5]]),
+        ("c", [{}]),
+        ("c", [[1, *ROW[1:]]]),
+        ("c", [[-1, *ROW[1:]]]),
+        ("c", [[0, -1, *ROW[2:]]]),
+        ("c", [[0, 4096, CHUNK_BYTES + 1, b"d" * 32, 0, 90]]),
+        ("c", [[0, 4096, 1000, b"d" * 31, 10, 90]]),
+        ("c", [[0, 4096, 1000, b"d" * 32, 911, 90]]),
+        ("c", [[0, 4096, 1000, b"d" * 32, -1, 90]]),
+        ("c", [[0, 4096, 1000, b"d" * 32, 10, -90]]),
+        ("c", [[False, 4096, 1000, b"d" * 32, 10, 90]]),
+        ("x", 1),
+    ],
+)
+def test_a_manifest_that_breaks_a_rule_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(FormatDamaged):
+        decode_manifest(changed(name, value))
+
+
+@given(st.binary(max_size=100))
+def test_noise_is_refused(noise: bytes) -> None:
+    for decode in (decode_manifest, decode_part, decode_upload):
+        with pytest.raises(FormatDamaged):
+            decode(noise)
+
+
+def test_a_part_and_an_upload_that_break_a_rule_are_refused() -> None:
+    part = Part("u", 1, HLC(1, 1), 90, "e", 5, None, (CHUNK,))
+    for name, value in (("i", 0), ("i", 10_001), ("z", 91), ("w", 5), ("x", 1)):
+        with pytest.raises(FormatDamaged):
+            decode_part(cbor2.dumps({**cbor2.loads(encode_part(part)), name: value}))
+    upload = Upload("u", 1, "k", HLC(1, 1))
+    for name, value in (("a", "CRC99"), ("y", "HALF"), ("d", "x"), ("r", 5), ("x", 1)):
+        with pytest.raises(FormatDamaged):
+            decode_upload(cbor2.dumps({**cbor2.loads(encode_upload(upload)), name: value}))
