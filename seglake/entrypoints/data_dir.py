@@ -7,7 +7,9 @@ from pathlib import Path
 from seglake.adapters.filesystem.layout import open_data_dir
 from seglake.adapters.filesystem.locks import DataDirLock
 from seglake.adapters.filesystem.master_key import load_master_key
+from seglake.adapters.filesystem.reserve import relieve
 from seglake.adapters.secret_box import AesGcmSecretBox
+from seglake.domain.model.errors import DataDirUnusable
 from seglake.domain.ports.files import FileSystem
 from seglake.domain.ports.secrets import SecretBox
 from seglake.domain.ports.system import Randomness
@@ -20,6 +22,11 @@ def open_locked(path: Path, *, create: bool, pid: int, started: str) -> tuple[Fi
     files = open_data_dir(path, create=create)
     lock = DataDirLock(files)
     lock.acquire(pid=pid, started=started)
+    try:
+        relieve(files)
+    except OSError as error:
+        lock.release()
+        raise DataDirUnusable(f"the data directory {path} cannot be used: {error.strerror or error}") from error
     return files, lock
 
 

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from seglake.domain.model.errors import SeglakeError, StorageFull, StoreFailed
+from seglake.domain.model.errors import DataDirUnusable, SeglakeError, StorageFull, StoreFailed
 from seglake.domain.ports.files import FileSystem
 from seglake.domain.ports.journal import NoRecords
 from seglake.domain.ports.log import Log
@@ -147,7 +147,14 @@ async def _open_store(
     metadata = container.metadata()
     stack.push_async_callback(lambda: _blocking(container, metadata.close))
     await _blocking(container, lambda: open_metadata(metadata, unclean=found.unclean))
-    await _blocking(container, lambda: container.recovery().run(index_is_new=found.index_is_new))
+    try:
+        await _blocking(container, lambda: container.recovery().run(index_is_new=found.index_is_new))
+    except DataDirUnusable:
+        if found.index_is_new:
+            # Left in place it would look like an index with a past at the next start.
+            await _blocking(container, metadata.close)
+            container.files().remove(INDEX_FILE)
+        raise
     await _blocking(container, container.segments().open)
     stack.push_async_callback(_close_segments, container, failure)
     committer = container.committer()

@@ -1,4 +1,4 @@
-"""A whole Seglake inside a test: real HTTP, real signatures, on a free port of this machine, gone when the block ends."""
+"""A whole Seglake inside a test: real HTTP and real signatures on a free port, gone when the block ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seglake.entrypoints.lifespan import lifespan
 from seglake.entrypoints.settings import load_settings
 
 ACCESS_KEY = "test"
-SECRET_KEY = "testsecret"  # noqa: S105 - a test's own
+SECRET_KEY = "testsecret"
 
 _DEFAULTS: dict[str, Any] = {"addr": "127.0.0.1:0", "shutdown_timeout": 1.0}
 
@@ -40,7 +40,7 @@ class ServerHandle:
 
 
 class StandardLog:
-    """Warnings and errors go to the standard library's logger ``seglake``, where test runners look; the rest nowhere."""
+    """Warnings and errors go to the standard library's logger ``seglake``, where test runners look."""
 
     def __init__(self) -> None:
         self._logger = logging.getLogger("seglake")

@@ -11,7 +11,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.integration.endpoint import BIN, Endpoint, clean_environment, running_server
+from tests.integration.asking import Asker
+from tests.integration.endpoint import BIN, Endpoint, running_server
 from tests.wire import Wire, connect
 
 _NUMBERS = itertools.count(1)
@@ -55,6 +56,12 @@ def bucket(s3: Any) -> str:
 
 
 @pytest.fixture
+def asker(endpoint: Endpoint, s3: Any, bucket: str) -> Asker:
+    """Requests made by hand, about a fresh bucket."""
+    return Asker(endpoint, s3, bucket)
+
+
+@pytest.fixture
 async def wire(endpoint: Endpoint) -> AsyncIterator[Wire]:
     """A connection to the server."""
     async with connect(endpoint.port) as connection:
@@ -80,6 +87,3 @@ def tool() -> Callable[[str], str]:
         return str(path)
 
     return find
-
-
-__all__ = ["clean_environment"]

@@ -55,8 +55,8 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_server(data_dir: Path, *flags: str) -> Iterator[Endpoint]:
-    """Starts `seglake server`; at the end it must stop by SIGTERM with exit code 0."""
+def running_server(data_dir: Path, *flags: str, stopped_inside: bool = False) -> Iterator[Endpoint]:
+    """Starts `seglake server`; at the end it must stop by SIGTERM with exit code 0, sent here or inside the block."""
     log = data_dir.parent / f"{data_dir.name}.log"
     command = [sys.executable, "-c", _COMMAND, "server", "--addr", "127.0.0.1:0", "--data-dir", str(data_dir)]
     keys = ("--access-key", ACCESS_KEY, "--secret-key", SECRET)
@@ -77,7 +77,8 @@ def running_server(data_dir: Path, *flags: str) -> Iterator[Endpoint]:
     finally:
         assert process.stdout is not None
         if process.poll() is None:
-            process.terminate()
+            if not stopped_inside:
+                process.terminate()
             code = process.wait(timeout=60)
             assert code == 0, f"the server ended with {code}: {log.read_text()[-2000:]}"
         process.stdout.close()

@@ -37,7 +37,12 @@ def test_a_copy_has_the_bytes_and_the_metadata(s3: Any, bucket: str, source: dic
 
 def test_replacing_metadata_replaces_all_of_it(s3: Any, bucket: str, source: dict[str, str]) -> None:
     s3.copy_object(
-        Bucket=bucket, Key="copy", CopySource=source, MetadataDirective="REPLACE", Metadata={"b": "2"}, ContentType="c/d"
+        Bucket=bucket,
+        Key="copy",
+        CopySource=source,
+        MetadataDirective="REPLACE",
+        Metadata={"b": "2"},
+        ContentType="c/d",
     )
     copy = s3.get_object(Bucket=bucket, Key="copy")
     assert copy["Body"].read() == b"the body"

@@ -112,9 +112,7 @@ def test_an_expired_url_says_so(endpoint: Endpoint, s3: Any, bucket: str) -> Non
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD"])
-def test_a_url_is_good_for_its_own_method_only(
-    signing: Any, s3: Any, bucket: str, method: str, resolved: None
-) -> None:
+def test_a_url_is_good_for_its_own_method_only(signing: Any, s3: Any, bucket: str, method: str, resolved: None) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     url = signing.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})
     assert fetch(url, method, b"y" if method == "PUT" else None)[0] == 403
@@ -154,7 +152,9 @@ def test_a_region_is_accepted_or_the_right_one_is_named(endpoint: Endpoint, buck
     """boto3 signs again for the region that the refusal names, so a wrong one costs it a round trip."""
     client = client_of(Endpoint(endpoint.port, endpoint.data_dir, endpoint.pid, region=region))
     answers: list[int] = []
-    client.meta.events.register("response-received.s3", lambda **seen: answers.append(seen["response_dict"]["status_code"]))
+    client.meta.events.register(
+        "response-received.s3", lambda **seen: answers.append(seen["response_dict"]["status_code"])
+    )
     client.put_object(Bucket=bucket, Key="k", Body=b"x")
     assert answers[-1] == 200 if region != "mars-north-1" else 400 in answers
     client.close()

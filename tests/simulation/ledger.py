@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from seglake.adapters.filesystem.crash_files import CrashFileSystem
 from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.hlc import HLC
-from seglake.domain.model.names import NULL_VERSION
 from seglake.domain.services.dump import logical_dump
 from seglake.domain.services.fsck import Fsck
 from seglake.domain.services.listing import Window
@@ -17,7 +16,7 @@ from seglake.domain.services.rebuild import Rebuild
 from seglake.domain.services.recovery import Recovery
 from seglake.domain.services.scrub import Scrub
 
-from .model import NULL, Kept, Model, Snapshot, etag_of
+from .model import Kept, Model, Snapshot
 from .operations import Delete, MakeBucket, Operation, Put, attempt, joined, outcome_of
 from .stack import Options, Stack, drive, open_index, open_stack, segment_files
 
@@ -77,7 +76,9 @@ def _keys(stack: Stack, bucket: str) -> dict[str, tuple[Kept, ...]]:
     while True:
         page = stack.listings.versions(bucket, Window(), key, version)
         for entry in page.entries:
-            kept = Kept(entry.version, marker=True) if entry.is_marker else _read(stack, bucket, entry.key, entry.version)
+            kept = (
+                Kept(entry.version, marker=True) if entry.is_marker else _read(stack, bucket, entry.key, entry.version)
+            )
             found.setdefault(entry.key, []).append(kept)
         if page.next_key is None:
             break
@@ -103,16 +104,15 @@ def _read(stack: Stack, bucket: str, key: str, version: str) -> Kept:
     )
 
 
-def _uploads(stack: Stack, bucket: str) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dict[int, tuple[str, int]]]]:
+def _uploads(
+    stack: Stack, bucket: str
+) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dict[int, tuple[str, int]]]]:
     page = stack.listings.uploads(bucket, Window())
     return {
         upload.id: (
             upload.key,
             upload.metadata,
-            {
-                part.number: (part.etag, part.size)
-                for part in stack.listings.parts(bucket, upload.key, upload.id).parts
-            },
+            {part.number: (part.etag, part.size) for part in stack.listings.parts(bucket, upload.key, upload.id).parts},
         )
         for upload in page.uploads
     }
@@ -202,5 +202,3 @@ def check_rebuild(disk: CrashFileSystem, dump: Dump, options: Options) -> None:
         index.close()
     finally:
         vfs.unregister()
-
-

@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from seglake.adapters.digests.digests import LibraryDigests
-from seglake.adapters.secret_box.aes_gcm import AesGcmBox
-
 from seglake.adapters.commit.batch import run_batch
 from seglake.adapters.commit.direct import DirectCommitter
+from seglake.adapters.digests import LibraryDigests
 from seglake.adapters.filesystem.layout import prepare
+from seglake.adapters.filesystem.reserve import relieve
 from seglake.adapters.filesystem.segment_files import FilesystemSegmentFiles
 from seglake.adapters.filesystem.store import FilesystemSegmentStore
+from seglake.adapters.secret_box import AesGcmSecretBox
 from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.adapters.sqlite.vfs import PortVfs
 from seglake.adapters.system.threads import InlineOffload
@@ -209,7 +209,7 @@ class Stack:
         self.listings = Listings(metadata)
         self.buckets = Buckets(metadata, committer)
         self.sealing = Sealing(segments, committer, offload, self.log)
-        box = AesGcmBox(bytes(32), randomness)
+        box = AesGcmSecretBox(bytes(32), randomness)
         self.root_key = RootKey(metadata, committer, box, self.clock, randomness)
 
     def close(self) -> None:
@@ -258,6 +258,7 @@ def open_stack(files: FileSystem, options: Options | None = None) -> Stack:
     options = options or Options()
     clock, randomness = WalkingClock(options.boot_ms), SeededRandomness(options.seed)
     prepare(files)
+    relieve(files)
     is_new, unclean = not files.exists(INDEX), files.exists(f"{INDEX}-wal")
     vfs = PortVfs(files, clock, randomness)
     metadata = SqliteMetadataStore(

@@ -45,6 +45,7 @@ B = "bucket"
 SMALL = b"small"
 INLINE = bytes(range(256)) * 7
 BULK = bytes(range(255, -1, -1)) * 20
+RESERVE = 200_000
 SEVERAL_BLOCKS = bytes(range(256)) * 70
 
 
@@ -347,45 +348,40 @@ def _batch_of_buckets(s: Session) -> Iterator[Operation]:
     yield Together((DropBucket("other"), Put("other", "key", SMALL), MakeBucket("other")))
 
 
-def _full_disk(s: Session) -> Iterator[Operation]:
-    yield MakeBucket(B)
-    yield Put(B, "key", INLINE)
-    yield LeaveRoom(3000)
-    yield Put(B, "bulk", BULK)
-    yield Put(B, "inline", INLINE)
-    yield Delete(B, "key")
-    yield LeaveRoom(None)
-    yield Put(B, "inline", INLINE)
+def _full_disk(free: int) -> Workload:
+    def run(s: Session) -> Iterator[Operation]:
+        yield MakeBucket(B)
+        yield Put(B, "key", BULK)
+        yield LeaveRoom(free)
+        yield Put(B, "bulk", BULK)
+        yield Put(B, "inline", INLINE)
+        yield Delete(B, "key")
+        yield Seal()
+        yield LeaveRoom(None)
+        yield Put(B, "inline", INLINE)
+
+    return run
 
 
 def _full_disk_batch(s: Session) -> Iterator[Operation]:
     yield MakeBucket(B)
     yield Put(B, "key", SMALL)
-    yield LeaveRoom(9000)
+    yield LeaveRoom(RESERVE // 2 + 4000)
     yield Together((Put(B, "a", INLINE), Delete(B, "key"), Put(B, "b", INLINE), Put(B, "c", INLINE)))
     yield LeaveRoom(None)
     yield Put(B, "key", BULK)
 
 
-def _full_disk_with_reserve(s: Session) -> Iterator[Operation]:
+def _full_disk_restart(s: Session) -> Iterator[Operation]:
     yield MakeBucket(B)
     yield Put(B, "key", BULK)
     yield LeaveRoom(0)
+    yield Reopen()
     yield Put(B, "other", SMALL)
     yield Delete(B, "key")
-    yield Seal()
+    yield Reopen()
     yield LeaveRoom(None)
     yield Put(B, "other", SMALL)
-
-
-def _full_disk_seal(s: Session) -> Iterator[Operation]:
-    yield MakeBucket(B)
-    yield Put(B, "key", BULK)
-    yield LeaveRoom(300)
-    yield Seal()
-    yield LeaveRoom(None)
-    yield Seal()
-    yield Put(B, "key", SMALL)
 
 
 def _one_lane(s: Session) -> Iterator[Operation]:
@@ -402,6 +398,7 @@ def _listings(s: Session) -> Iterator[Operation]:
     yield ListPages(B, "a", "/")
 
 
+RESERVED = Options(reserve=RESERVE)
 TINY = Options(segment_size=4096)
 CHECKPOINTING = Options(checkpoint_pages=4)
 
@@ -413,8 +410,9 @@ BY_HAND: tuple[Named, ...] = (
     *(Named(run.__name__.strip("_"), run) for run in (_copies, _copied_parts, _buckets, _refused, _broken_bodies)),
     *(Named(run.__name__.strip("_"), run) for run in (_restarts, _clock_goes_back, _first_start, _batch, _listings)),
     *(Named(run.__name__.strip("_"), run) for run in (_batch_with_refusals, _batch_of_buckets)),
-    *(Named(run.__name__.strip("_"), run) for run in (_full_disk, _full_disk_batch, _full_disk_seal)),
-    Named("full_disk_with_reserve", _full_disk_with_reserve, Options(reserve=40_000)),
+    *(Named(f"full_disk_{free}", _full_disk(free), RESERVED) for free in (0, 500, 3000, 20_000, RESERVE // 2 + 3000)),
+    Named("full_disk_batch", _full_disk_batch, RESERVED),
+    Named("full_disk_restart", _full_disk_restart, RESERVED),
     Named("one_lane", _one_lane, Options(bulk_lanes=1)),
     Named("rotation", _rotation, TINY),
     Named("bulk_rotation", _bulk_rotation, TINY),
@@ -467,7 +465,9 @@ class Drawn:
         if kind == 1:
             return Put(bucket, key, data, if_none_match=True)
         if kind == 2:
-            return Put(bucket, key, data, if_match=self.random.choice(["0" * 32, "*", current.etag if current else "*"]))
+            return Put(
+                bucket, key, data, if_match=self.random.choice(["0" * 32, "*", current.etag if current else "*"])
+            )
         pairs = ((self.key(), "value"),) if kind == 3 else ()
         return Put(bucket, key, data, metadata=pairs, tags=pairs)
 
@@ -490,7 +490,9 @@ class Drawn:
         if kind == 2:
             return SetVersioning(bucket, self.random.choice([Versioning.ENABLED, Versioning.SUSPENDED]))
         key = self.key()
-        return SetTags(bucket, key, ((self.key(), "tag"),)[: self.random.randrange(2)], self.version(session, bucket, key))
+        return SetTags(
+            bucket, key, ((self.key(), "tag"),)[: self.random.randrange(2)], self.version(session, bucket, key)
+        )
 
     def upload(self, session: Session) -> Operation:
         running = [(b, kept.key, u) for b, found in session.model.buckets.items() for u, kept in found.uploads.items()]

@@ -1,4 +1,4 @@
-"""The only place that builds a service graph: every use case on the memory adapters, in one thread, with steered time."""
+"""The only place that builds a service graph: every use case, on the memory adapters, with steered time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seglake.domain.services.buckets import Buckets, CreateBucket
 from seglake.domain.services.copying import Copying
 from seglake.domain.services.dump import logical_dump
 from seglake.domain.services.ingest import Ingest
-from seglake.domain.services.listing import Listings
+from seglake.domain.services.listing import Listings, Window
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads, ReadObject
 from seglake.domain.services.object_writes import ObjectAttributes, ObjectWrites, PutObject, Stored
@@ -137,8 +137,6 @@ class Store:
 
     def keys(self, bucket: str = "bucket") -> list[str]:
         """The keys that a listing shows."""
-        from seglake.domain.services.listing import Window
-
         return [entry.key for entry in self.listings.objects(bucket, Window()).entries]
 
     def dump(self) -> list[str]:

@@ -105,7 +105,7 @@ class Content:
         kept = _cut({**self.durable_blocks, **blocks}, -(-length // BLOCK_BYTES))
         last, used = divmod(length, BLOCK_BYTES)
         if used and last in kept:
-            kept[last] = kept[last][:used].ljust(BLOCK_BYTES, b"\0")  # what lies beyond the end of a file reads as zeros
+            kept[last] = kept[last][:used].ljust(BLOCK_BYTES, b"\0")  # beyond the end of a file there are zeros
         return Content(kept, length)
 
     def _own(self) -> None:

@@ -77,8 +77,9 @@ def choices(
             yield _choice(units[place : place + 1])
             yield _choice(units[:place] + units[place + 1 :])
     if count:
-        for _ in range(samples if count > exhaustive else min(samples, 4 * count)):
-            share = random.choice((0.1, 0.5, 0.9))
+        shares = (0.1, 0.5, 0.9) if count > exhaustive else (0.5, 0.9)
+        for _ in range(samples if count > exhaustive else min(samples, 16 * count)):
+            share = random.choice(shares)
             yield _choice([unit for unit in units if random.random() < share], random)
 
 
@@ -98,7 +99,7 @@ def _choice(kept: Sequence[_Unit], random: Random | None = None) -> Choice:
             block = versions[-1] if random is None else random.choice(versions)
             if block is None:
                 continue  # cut off: the length says so
-            if random is not None and random.random() < 0.3:
+            if random is not None and random.random() < 0.5:
                 old = content.durable_blocks.get(unit.number, ZEROS)
                 block = torn(old, block, [random.random() < 0.5 for _ in range(_SECTORS)])
             blocks.setdefault(id(content), {})[unit.number] = block

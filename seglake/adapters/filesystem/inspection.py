@@ -10,7 +10,8 @@ from seglake.adapters.disk_format.events import decode_event
 from seglake.adapters.disk_format.records import HEADER_BYTES, RecordCodec, RecordKind
 from seglake.adapters.disk_format.segment import SEGMENT_HEADER_BYTES, decode_segment_header
 from seglake.adapters.disk_format.walk import Gap, walk
-from seglake.adapters.filesystem.recovery import VERIFIED_TAIL_BYTES, patient_read
+from seglake.adapters.filesystem.patient import patient_read
+from seglake.adapters.filesystem.recovery import VERIFIED_TAIL_BYTES
 from seglake.adapters.filesystem.sealing import read_footer
 from seglake.domain.model.errors import FormatDamaged
 from seglake.domain.model.events import Event

@@ -7,8 +7,6 @@ file, is counted in the footer and told to the log; what lies behind it is found
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from blake3 import blake3
 
 from seglake.adapters.disk_format.footer import Footer, SegmentIndex
@@ -22,6 +20,7 @@ from seglake.adapters.disk_format.segment import (
 from seglake.adapters.disk_format.walk import Found, Gap, walk
 from seglake.adapters.filesystem.layout import MANIFESTS_DIR, SEGMENTS_DIR, pack_name, segment_name
 from seglake.adapters.filesystem.packs import sound_pack
+from seglake.adapters.filesystem.patient import patient_read
 from seglake.adapters.filesystem.publish import sync_directory, sync_file
 from seglake.adapters.filesystem.sealing import read_footer, seal, write_pack
 from seglake.domain.model.errors import FormatDamaged, SegmentGone
@@ -31,7 +30,6 @@ from seglake.domain.ports.log import Log
 
 VERIFIED_TAIL_BYTES = 64 << 20
 """Payloads in the last bytes of a segment are compared with their digests; older ones were written back long ago."""
-_PAGE_BYTES = 4096
 _CHUNK, _EVENT = int(RecordKind.CHUNK), int(RecordKind.EVENT)
 
 
@@ -48,26 +46,6 @@ def recover(files: FileSystem, segment: bytes, committed: int, log: Log) -> Segm
         return _recover_file(files, file, segment, committed, log)
     finally:
         file.close()
-
-
-def patient_read(file: File) -> Callable[[int, int], bytes]:
-    """``file.pread`` with zeros for pages that the disk cannot read: they break a checksum, the rest stays in use."""
-
-    def read(size: int, offset: int) -> bytes:
-        try:
-            return file.pread(size, offset)
-        except OSError:
-            pieces = []
-            for begin in range(offset, offset + size, _PAGE_BYTES):
-                want = min(_PAGE_BYTES, offset + size - begin)
-                try:
-                    piece = file.pread(want, begin)
-                except OSError:
-                    piece = bytes(want)
-                pieces.append(piece)
-            return b"".join(pieces)
-
-    return read
 
 
 def _remove(files: FileSystem, segment: bytes) -> None:

@@ -1,9 +1,10 @@
-"""Room for what must still work on a full disk: deletes, the index, collecting garbage.
+"""Room for what must still work on a full disk: deletes, the index, recovery, collecting garbage.
 
-Two limits do it. A file of ``size`` bytes, the ballast, takes room that can be given back; and payload is refused while
-less than half of ``size`` is free, so that events find room long after payload has stopped. When even a batch of events
-meets a full disk, the ballast is cut to nothing and the batch is written once more. ``restore`` makes it again when the
-disk has room for it and the limit above it.
+A file of ``size`` bytes, the ballast, takes room that can be given back, and payload is refused while less than half of
+``size`` is free besides it, so that events find room long after payload has stopped. When less than that is free - for
+others fill disks too - the ballast is cut to nothing before the next batch, so that neither its events nor the index
+behind them, which cannot take a commit back, meet the end of the disk. A start does the same before it recovers
+(``relieve``). Payload is then refused until ``restore`` finds room for the ballast and the limit above it.
 """
 
 from __future__ import annotations
@@ -47,14 +48,29 @@ class Reserve:
 
     def take(self, size: int) -> None:
         """Counts ``size`` payload bytes about to be written; StorageFull when they would eat into the reserve."""
-        now = self._clock.steady_s()
         with self._lock:
-            if now - self._looked_s > FREE_CACHE_S:
-                self._room = self._free() - self._size // 2
-                self._looked_s = now
+            self._look()
             if size > self._room:
                 raise StorageFull(f"the disk has no room for {size} more bytes; delete something or add space")
             self._room -= size
+
+    def prepare(self) -> None:
+        """Before every batch: gives the ballast up when the disk is about to be full without it."""
+        if not self._held:
+            return
+        with self._lock:
+            self._look()
+            short = self._room < 0
+        if short:
+            self.release()
+
+    def _look(self) -> None:
+        now = self._clock.steady_s()
+        if now - self._looked_s > FREE_CACHE_S:
+            # Room that the ballast gave back is not for payload.
+            kept = self._size // 2 if self._held else self._size + self._size // 2
+            self._room = self._free() - kept
+            self._looked_s = now
 
     def release(self) -> bool:
         """Gives the ballast's room back to the disk; False when there was none to give."""
@@ -63,6 +79,7 @@ class Reserve:
                 return False
             self._held = False
             self._file.truncate(0)
+            self._looked_s = float("-inf")
         self._log.warning("reserve_released", bytes=self._size)
         return True
 
@@ -74,6 +91,7 @@ class Reserve:
             try:
                 self._file.allocate(self._size)
                 self._held = True
+                self._looked_s = float("-inf")
             except OSError as error:
                 self._log.warning("reserve_missing", error=str(error), bytes=self._size)
 
@@ -90,3 +108,15 @@ class Reserve:
             # Whoever cannot say how much is free must not stop writing; the write itself will tell.
             self._log.warning("free_space_unknown", error=str(error))
             return 1 << 62
+
+
+def relieve(files: FileSystem) -> None:
+    """Gives the ballast's room back when the disk is about to be full; at a start, before anything else is written."""
+    if not files.exists(RESERVE_FILE):
+        return
+    file = files.open(RESERVE_FILE, write=True)
+    try:
+        if files.free_bytes() < file.size() // 2:
+            file.truncate(0)
+    finally:
+        file.close()

@@ -18,6 +18,7 @@ from seglake.adapters.disk_format.footer import (
 from seglake.adapters.disk_format.pack import PIECE_BYTES, PackHead, encode_entry_prefix, encode_head, encode_tail
 from seglake.adapters.disk_format.records import FOOTER_BYTES_MAX, HEADER_BYTES, RecordCodec, RecordKind
 from seglake.adapters.filesystem.layout import SEGMENTS_DIR, pack_name
+from seglake.adapters.filesystem.patient import patient_read
 from seglake.adapters.filesystem.publish import publish, sync_directory, sync_file
 from seglake.domain.model.errors import FormatDamaged
 from seglake.domain.model.segment import Segment, SegmentState
@@ -97,12 +98,13 @@ def _pack(file: File, codec: RecordCodec, footer: Footer, digest: bytes) -> Iter
 
 def _events(file: File, codec: RecordCodec, footer: Footer) -> Iterator[tuple[int, memoryview]]:
     """Header offset and verified payload of each event of the index; FormatDamaged when one is not what was written."""
+    read = patient_read(file)
     block, base = memoryview(b""), 0
     for offset, length in footer.records.event_places():
         end = offset + HEADER_BYTES + length
         if offset < base or end > base + len(block):
             size = max(HEADER_BYTES + length, min(_BLOCK_BYTES, footer.end - offset))
-            block, base = memoryview(file.pread(size, offset)), offset
+            block, base = memoryview(read(size, offset)), offset
         at = offset - base
         header = codec.parse(block, at, offset)
         payload = block[at + HEADER_BYTES : end - base]

@@ -15,9 +15,10 @@ from seglake.adapters.disk_format.walk import Gap, walk
 from seglake.adapters.filesystem.inspection import event_at, intact_length, is_sealed, tail_events
 from seglake.adapters.filesystem.layout import OBJECTS_DIR, QUARANTINE_DIR, SEGMENTS_DIR, segment_ids, segment_name
 from seglake.adapters.filesystem.packs import pack_entries, pack_finding, sound_pack
+from seglake.adapters.filesystem.patient import patient_read
 from seglake.adapters.filesystem.publish import sync_directory
 from seglake.adapters.filesystem.reader import ChunkReader
-from seglake.adapters.filesystem.recovery import patient_read, recover
+from seglake.adapters.filesystem.recovery import recover
 from seglake.adapters.filesystem.sealing import read_footer
 from seglake.domain.model.errors import FormatDamaged, SegmentGone, StorageFull, StoreFailed, UnknownFormat
 from seglake.domain.model.events import Event

@@ -117,6 +117,7 @@ class FilesystemSegmentStore(SegmentStore):
     def journal(self, marks: Iterable[DurableMark], /) -> SegmentJournal:
         """See the port."""
         lane = self._writable()
+        self._reserve.prepare()
         return SegmentJournal(
             lane,
             marks,
@@ -136,6 +137,7 @@ class FilesystemSegmentStore(SegmentStore):
     def seal_idle(self) -> None:
         """See the port. Called between batches, on the thread that opens journals."""
         commit = self._writable()
+        self._reserve.prepare()
         now_s = self._clock.steady_s()
         for lane in (commit, *self._bulk):
             lane.turn_if_due(now_s, self._idle_s)

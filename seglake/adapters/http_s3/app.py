@@ -46,6 +46,8 @@ class S3Application:
     ) -> None:
         self.config = config
         self.watch = Watch(clock.steady_s, bytes_per_s=config.body_bytes_per_s_min, window_s=config.stall_window_s)
+        self.draining = False
+        """Set when the server stops: every answer is then the last of its connection."""
         self._services = services
         self._clock = clock
         self._log = log
@@ -82,9 +84,12 @@ class S3Application:
         except Exception as bug:  # noqa: BLE001 - the one place that turns a bug into a 500; it is logged with its trace
             self.note_bug(bug, request_id)
             response = self._refuse(request, S3Error(ErrorCode.InternalError), request_id)
-        if (body is None or body.unread) and "Expect" in request.headers:
+        if self.draining or ((body is None or body.unread) and "Expect" in request.headers):
             # Whether the client still sends its body is not known, so the next request could not be found.
             response.force_close()
+        if body is not None and body.stalled and isinstance(response, Answer):
+            response.force_close()
+            response.hangs_up = True
         if self.config.access_log:
             self._log.info(
                 "request", request_id=request_id, method=request.method, path=request.raw_path, status=response.status

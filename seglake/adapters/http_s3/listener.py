@@ -17,6 +17,9 @@ from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
 
 READ_BUFFER_BYTES = 256 << 10
 BACKLOG = 1024
+_DRAIN_STEP_S = 0.02
+_CUT_S = 0.1
+"""How long a handler may take to notice that its connection was cut."""
 
 
 class S3Protocol(RequestHandler):
@@ -32,6 +35,11 @@ class S3Protocol(RequestHandler):
         if len(manager.connections) > manager.connections_max:
             self.force_close()
 
+    @property
+    def busy(self) -> bool:
+        """True while a request is under way or waits for its turn."""
+        return self._request_in_progress or bool(self._messages)
+
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
@@ -43,7 +51,7 @@ class S3Protocol(RequestHandler):
         application = manager.application
         request_id = application.new_request_id()
         if status == 400:
-            error = _head_error(exc, message)
+            error = _head_error(exc, message, field_bytes_max=manager.field_bytes_max)
         else:
             application.note_bug(exc, request_id)
             error = S3Error(ErrorCode.InternalError)
@@ -52,9 +60,10 @@ class S3Protocol(RequestHandler):
         return response
 
 
-def _head_error(exc: BaseException | None, message: str | None) -> S3Error:
+def _head_error(exc: BaseException | None, message: str | None, *, field_bytes_max: int) -> S3Error:
     if isinstance(exc, LineTooLong):
-        if "header" in str(exc).lower() or "field" in str(exc).lower():
+        # aiohttp has one error for both lines; its second argument is the limit that was passed.
+        if exc.args[1] == field_bytes_max:
             return S3Error(ErrorCode.RequestHeaderSectionTooLarge)
         return S3Error(ErrorCode.UriTooLong, "the request line is too long (--max-url-length)")
     text = (message or "the request head could not be parsed").splitlines()[0][:200]
@@ -68,6 +77,7 @@ class S3Server(web.Server):
         super().__init__(application.handle, **options)
         self.application = application
         self.connections_max = connections_max
+        self.field_bytes_max: int = options["max_field_size"]
         self._options = options
 
     def __call__(self) -> RequestHandler:
@@ -100,7 +110,8 @@ class S3Listener:
             access_log=None,
             keepalive_timeout=config.idle_timeout_s,
             max_line_size=config.url_length_max,
-            max_field_size=config.header_bytes_max,
+            # The application bounds all fields together. Here one more byte tells this limit from the line's.
+            max_field_size=config.header_bytes_max + (config.header_bytes_max == config.url_length_max),
             read_bufsize=READ_BUFFER_BYTES,
             auto_decompress=False,
             lingering_time=5.0,
@@ -118,7 +129,31 @@ class S3Listener:
         if self._server is None or self._http is None:
             return
         self._server.close()
-        self._http.pre_shutdown()
-        await self._http.shutdown(timeout_s)
+        self._application.draining = True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._drain(self._http)
+        except TimeoutError:
+            # What is left was given its time and is cut.
+            pass
+        await self._http.shutdown(_CUT_S)
         await self._application.watch.stop()
         self._server = None
+
+    @staticmethod
+    async def _drain(http: S3Server) -> None:
+        """Ends idle connections and waits for the others: each closes after its answer.
+
+        aiohttp's own shutdown stops to read at once, so an upload under way could never end.
+        """
+        while True:
+            under_way = 0
+            for connection in http.connections:
+                assert isinstance(connection, S3Protocol), "made by it"
+                if connection.busy:
+                    under_way += 1
+                else:
+                    connection.close()
+            if not under_way:
+                return
+            await asyncio.sleep(_DRAIN_STEP_S)

@@ -32,6 +32,8 @@ class Answer(web.StreamResponse):
         self.request_id = request_id
         self.fields = fields
         self.body = body
+        self.hangs_up = False
+        """True when nothing that the client still sends is worth waiting for."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Writes the whole answer; waits only when the client does not take it."""
@@ -47,6 +49,8 @@ class Answer(web.StreamResponse):
         transport.write(head if bodiless else head + self.body)
         if transport.get_write_buffer_size():
             await request.writer.drain()
+        if self.hangs_up:
+            request.protocol.force_close()
         return None
 
     def _head(self, *, bodiless: bool, keep_alive: bool, newest: bool) -> bytes:

@@ -88,4 +88,3 @@ class Watch:
             return
         transfer.body.stalled = True
         transfer.request.content.set_exception(ConnectionResetError("the body came too slowly"))
-        transfer.request.protocol.keep_alive(False)

@@ -7,6 +7,7 @@ percent-encoded; without it such a character becomes U+FFFD, because a document 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,8 @@ from seglake.domain.model.multipart import Upload
 from seglake.domain.model.version import VersionEntry
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_SAFE = "/-_.~*"
+_PLAIN = re.compile(r"[A-Za-z0-9/_.~*-]*", re.ASCII)
 CONTENT_TYPE = "application/xml"
 
 
@@ -39,7 +42,9 @@ class Asked:
 
     def name(self, text: str) -> str:
         """A key, prefix, marker or delimiter in the encoding that was asked for, escaped."""
-        return quote(text, safe="/-_.~*") if self.url_encoded else escape(text)
+        if not self.url_encoded:
+            return escape(text)
+        return text if _PLAIN.fullmatch(text) else quote(text, safe=_SAFE)
 
 
 class Deleted(NamedTuple):

@@ -114,8 +114,8 @@ def _uploads(view: MetadataView, bucket: Bucket, window: Window, after: tuple[st
     last: tuple[str | None, str | None] = (None, None)
     start, inclusive = window.start(key_marker) if key_marker else (prefix, True)
     bound = (key_marker, stamp) if stamp is not None else None
-    position: str | None = start
-    while position is not None and room:
+    position: str | None = start if room else None
+    while position is not None:
         begin, position = position, None
         for upload in view.uploads.scan_running(bucket.id, begin, bound):
             key = upload.key

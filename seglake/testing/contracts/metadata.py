@@ -248,6 +248,7 @@ class ReadContract(StoreCase):
             version("b", 104, kind=VersionKind.MARKER),
             version("b", 101, null=True),
             *[version("many", 200 + n) for n in range(30)],
+            version("many\0", 106),
             version("z", 105),
         ]
 
@@ -324,7 +325,7 @@ class ReadContract(StoreCase):
                 ]
             )
 
-        everything = [("a", 103), ("b", 104), ("many", 229), ("z", 105)]
+        everything = [("a", 103), ("b", 104), ("many", 229), ("many\0", 106), ("z", 105)]
         assert keys("") == everything
         assert keys("a") == everything
         assert keys("a", inclusive=False) == everything[1:]
@@ -341,7 +342,8 @@ class ReadContract(StoreCase):
                 ]
             )
 
-        rest = [("b", 104), ("b", 101), *[("many", 229 - n) for n in range(30)], ("z", 105)]
+        many = [("many", 229 - n) for n in range(30)]
+        rest = [("b", 104), ("b", 101), *many, ("many\0", 106), ("z", 105)]
         assert listed("") == [("a", 103), ("a", 102), ("a", 100), *rest]
         assert listed("a", HLC(103, 1)) == [("a", 102), ("a", 100), *rest]
         assert listed("a", HLC(103, 2)) == [("a", 103), ("a", 102), ("a", 100), *rest]
@@ -366,7 +368,7 @@ class ReadContract(StoreCase):
         rows = filled.read(lambda view: list(view.versions.scan_all()))
         assert rows[0] == (Version(other, VersionState.ACTIVE, ()), REF._replace(offset=1))
         assert rows[1] == (Version(version("a", 103), VersionState.ACTIVE, ()), REF)
-        assert len(rows) == filled.read(lambda view: view.versions.count()) == 37
+        assert len(rows) == filled.read(lambda view: view.versions.count()) == 38
 
     def test_removed_versions_are_gone_and_said_so_once(self, filled: MetadataStore) -> None:
         def remove(tx: MetadataTx) -> list[bool]:

@@ -98,7 +98,9 @@ def manifest_sum(manifest: bytes, tags: str | None, ref: RecordRef) -> int:
 
 def read_version(row: Row) -> tuple[Version, RecordRef]:
     """The version of a joined row, verified: both rows, and that they belong together. MetadataDamaged."""
-    return _read_version(row) if len(row[16] or b"") > CACHED_BYTES_MAX else _verified_version(row)
+    blob = row[16]
+    small = type(blob) is bytes and len(blob) <= CACHED_BYTES_MAX
+    return _verified_version(row) if small else _read_version(row)
 
 
 def _read_version(row: Row) -> tuple[Version, RecordRef]:

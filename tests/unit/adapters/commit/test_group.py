@@ -197,6 +197,18 @@ async def test_work_that_finds_the_store_failed_ends_it() -> None:
     await setup.committer.close()
 
 
+async def test_a_store_that_fails_twice_is_reported_once() -> None:
+    setup = Setup()
+
+    def work() -> None:
+        raise StoreFailed("footer sync")
+
+    outcomes = await asyncio.gather(*[setup.committer.call(work) for _ in range(2)], return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreFailed, StoreFailed]
+    assert len(setup.failures.seen) == 1
+    await setup.committer.close()
+
+
 async def test_a_slow_batch_is_logged() -> None:
     setup = Setup()
 

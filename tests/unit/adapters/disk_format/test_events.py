@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, get_args
 
 import cbor2
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seglake.adapters.disk_format.events import _READERS, _WRITERS, decode_event, encode_event
-from seglake.domain.model.errors import FormatDamaged, SeglakeError, UnknownFormat
+from seglake.domain.model.errors import FormatDamaged, UnknownFormat
 from seglake.domain.model.events import BucketDeleted, Event, VersionPut
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, VersionKind
@@ -46,10 +47,8 @@ def test_a_changed_event_is_another_event_or_refused(event: Event, data: st.Data
     encoded = bytearray(encode_event(event))
     place = data.draw(st.integers(0, len(encoded) - 1))
     encoded[place] ^= data.draw(st.integers(1, 255))
-    try:
+    with suppress(FormatDamaged, UnknownFormat):
         decode_event(bytes(encoded))
-    except SeglakeError as error:
-        assert isinstance(error, FormatDamaged | UnknownFormat)
 
 
 @given(events)

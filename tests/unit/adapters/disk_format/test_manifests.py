@@ -144,10 +144,12 @@ def test_noise_is_refused(noise: bytes) -> None:
 
 def test_a_part_and_an_upload_that_break_a_rule_are_refused() -> None:
     part = Part("u", 1, HLC(1, 1), 90, "e", 5, None, (CHUNK,))
-    for name, value in (("i", 0), ("i", 10_001), ("z", 91), ("w", 5), ("x", 1)):
+    wrong_part: tuple[tuple[str, Any], ...] = (("i", 0), ("i", 10_001), ("z", 91), ("w", 5), ("x", 1))
+    for name, value in wrong_part:
         with pytest.raises(FormatDamaged):
             decode_part(cbor2.dumps({**cbor2.loads(encode_part(part)), name: value}))
     upload = Upload("u", 1, "k", HLC(1, 1))
-    for name, value in (("a", "CRC99"), ("y", "HALF"), ("d", "x"), ("r", 5), ("x", 1)):
+    wrong_upload: tuple[tuple[str, Any], ...] = (("a", "CRC99"), ("y", "HALF"), ("d", "x"), ("r", 5), ("x", 1))
+    for name, value in wrong_upload:
         with pytest.raises(FormatDamaged):
             decode_upload(cbor2.dumps({**cbor2.loads(encode_upload(upload)), name: value}))

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from seglake.adapters.s3_protocol.errors import ErrorCode
 from seglake.adapters.s3_protocol.operations import Body, Level, Operation
@@ -22,7 +23,9 @@ from tests.wire import PAYLOADS, Mode, Reply, Request, signed
 BODY = b"sixteen bytes and a few more"
 DELETE_XML = b"<Delete><Object><Key>key</Key></Object></Delete>"
 ENABLED_XML = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
-CREATE_XML = b"<CreateBucketConfiguration><LocationConstraint>us-east-1</LocationConstraint></CreateBucketConfiguration>"
+CREATE_XML = (
+    b"<CreateBucketConfiguration><LocationConstraint>us-east-1</LocationConstraint></CreateBucketConfiguration>"
+)
 PART_ETAG = hashlib.md5(BODY, usedforsecurity=False).hexdigest()
 COMPLETE_XML = (
     f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{PART_ETAG}</ETag></Part>"
@@ -99,7 +102,7 @@ class Principal(Enum):
     UNKNOWN = "unknown-key", False, False
     ANONYMOUS = "", False, False
 
-    def __init__(self, access_key: str, reads: bool, writes: bool) -> None:  # noqa: FBT001
+    def __init__(self, access_key: str, reads: bool, writes: bool) -> None:
         self.access_key = access_key
         self.reads = reads
         self.writes = writes
@@ -109,7 +112,7 @@ class Principal(Enum):
         return ROOT if self is Principal.ROOT else Signer(self.access_key, f"secret of {self.access_key}")
 
 
-STORED = {
+STORED: dict[Principal, dict[str, Any]] = {
     Principal.READ_WRITE: {},
     Principal.READ_ONLY: {"policy": KeyPolicy.READ_ONLY},
     Principal.LISTED: {"buckets": ("alpha", "gamma", "delta")},

@@ -77,7 +77,9 @@ async def test_the_matrix_is_large(filled: World) -> None:
 
 @MODES
 @OPERATIONS
-async def test_tampered_requests_are_refused_and_leave_no_trace(filled: World, operation: Operation, mode: Mode) -> None:
+async def test_tampered_requests_are_refused_and_leave_no_trace(
+    filled: World, operation: Operation, mode: Mode
+) -> None:
     sample = SAMPLES[operation]
     if not possible(sample, mode):
         return

@@ -11,10 +11,11 @@ from typing import Any
 import apsw
 import pytest
 
+from seglake.adapters.sqlite.rows import Session
 from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.adapters.sqlite.tables import uploads, versions
 from seglake.domain.model.bucket import Bucket
-from seglake.domain.model.errors import SeglakeError, StoreFailed
+from seglake.domain.model.errors import MetadataDamaged, SeglakeError, StoreFailed
 from seglake.domain.model.events import BucketCreated
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, VersionKind
@@ -339,4 +340,44 @@ def test_a_rebuild_that_breaks_leaves_the_store_failed(tmp_path: Path) -> None:
         store.replay([(event, ref), (event, ref)], [])
     with pytest.raises(StoreFailed):
         store.apply([bucket("later")], ScriptedJournal())
+    store.close()
+
+
+def test_a_listing_seeks_past_a_key_with_many_versions(tmp_path: Path) -> None:
+    store = opened(tmp_path / "meta.db")
+
+    def insert(tx: MetadataTx) -> None:
+        for key in ("a", "b", "c"):
+            for n in range(500):
+                manifest = Manifest(1, "bucket", key, HLC(n + 1, 1), VersionKind.OBJECT, False)
+                tx.versions.insert(manifest, RecordRef(b"s" * 16, 1, 1))
+
+    store.apply([insert], ScriptedJournal())
+    assert store._writer is not None
+    session = store._writer.session
+    stepped = []
+
+    class Counting(Session):
+        def scan(self, sql: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+            for row in super().scan(sql, values):
+                stepped.append(row)
+                yield row
+
+    found = versions.SqliteVersions(Counting(session.connection)).scan_current(1, "")
+    assert [(entry.key, entry.stamp.ticks) for entry in found] == [("a", 500), ("b", 500), ("c", 500)]
+    assert len(stepped) <= 3 * (versions.STEPS_MAX + 2)
+    store.close()
+
+
+def test_a_row_that_was_verified_once_is_looked_at_again_when_it_changes(tmp_path: Path) -> None:
+    store = opened(tmp_path / "meta.db")
+    manifest = Manifest(1, "bucket", "key", HLC(1, 1), VersionKind.OBJECT, False)
+    store.apply([lambda tx: tx.versions.insert(manifest, RecordRef(b"s" * 16, 1, 1))], ScriptedJournal())
+    for _ in range(2):
+        assert store.read(lambda view: view.versions.current(1, "key")) is not None
+    other = apsw.Connection(str(tmp_path / "meta.db"))
+    other.execute("UPDATE manifests SET length = 2")
+    other.close()
+    with pytest.raises(MetadataDamaged):
+        store.read(lambda view: view.versions.current(1, "key"))
     store.close()

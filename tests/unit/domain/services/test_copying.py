@@ -23,6 +23,7 @@ from seglake.domain.model.limits import Limits
 from seglake.domain.model.multipart import PartClaim
 from seglake.domain.model.ranges import ByteRange
 from seglake.domain.services.copying import CopyObject, CopyPart, CopySource, PutCopy
+from seglake.domain.services.listing import Window
 from seglake.domain.services.multipart import CompleteUpload, CreateUpload
 from seglake.domain.services.object_reads import ReadObject
 from seglake.domain.services.object_writes import DeleteObject, ObjectAttributes
@@ -81,13 +82,7 @@ async def test_the_storage_class_is_the_requests(store: Store) -> None:
     await store.copying.copy(_copy("copy", "rare"))
     assert store.reads.open(ReadObject("bucket", "copy")).manifest.headers == ()
     await store.copying.copy(_copy("copy", "rare", storage_class="STANDARD_IA"))
-    assert store.listings.objects("bucket", _window()).entries[0].storage_class == "STANDARD_IA"
-
-
-def _window() -> Any:
-    from seglake.domain.services.listing import Window
-
-    return Window()
+    assert store.listings.objects("bucket", Window()).entries[0].storage_class == "STANDARD_IA"
 
 
 async def test_a_copy_onto_itself_must_change_something(store: Store) -> None:

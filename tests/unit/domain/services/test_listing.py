@@ -43,10 +43,6 @@ def _roll(keys: list[str], window: Window) -> list[Item]:
     return items
 
 
-def _run(main: object) -> None:
-    asyncio.run(main)  # type: ignore[arg-type]
-
-
 @given(st.sets(KEYS, max_size=12), st.sets(KEYS, max_size=4), WINDOWS)
 def test_pages_of_objects_are_the_keys_rolled_up(keys: set[str], hidden: set[str], window: Window) -> None:
     async def main() -> None:
@@ -69,7 +65,7 @@ def test_pages_of_objects_are_the_keys_rolled_up(keys: set[str], hidden: set[str
             after = page.next_after
         assert items == _roll(sorted(keys - hidden), window)
 
-    _run(main())
+    asyncio.run(main())
 
 
 @given(st.sets(KEYS, min_size=1, max_size=8), KEYS, DELIMITERS)
@@ -86,7 +82,7 @@ def test_a_listing_may_begin_after_any_text(keys: set[str], after: str, delimite
             above = [key for key in above if not key.startswith(after)]
         assert shown == _roll(above, Window(delimiter=delimiter))
 
-    _run(main())
+    asyncio.run(main())
 
 
 @given(st.lists(st.tuples(KEYS, st.booleans()), max_size=12), WINDOWS)
@@ -125,7 +121,7 @@ def test_pages_of_versions_are_all_versions_newest_first(history: list[tuple[str
         assert items == expected
         assert latest == [item.version == versions[item.name][0] for item in expected if not item.rolled]
 
-    _run(main())
+    asyncio.run(main())
 
 
 @given(st.lists(KEYS, max_size=8), WINDOWS)
@@ -155,7 +151,7 @@ def test_pages_of_uploads_are_all_uploads_by_key_and_start(keys: list[str], wind
             key_marker, upload_marker = page.next_key, page.next_upload or ""
         assert items == expected
 
-    _run(main())
+    asyncio.run(main())
 
 
 async def test_an_empty_page_says_that_nothing_follows() -> None:

@@ -215,10 +215,9 @@ async def test_full_object_crcs_are_combined(store: Store) -> None:
     hasher = store.digests.checksum(ChecksumAlgorithm.CRC32C)
     hasher.update(b"".join(PARTS))
     whole = Checksum(ChecksumAlgorithm.CRC32C, hasher.digest())
-    wrong = (ChecksumAlgorithm.CRC32C, base64.b64encode(bytes(4)).decode())
+    wrong = Checksum(ChecksumAlgorithm.CRC32C, bytes(4))
     await _refused(store, _complete(upload, claims, checksum=wrong), BadDigest)
-    right = (ChecksumAlgorithm.CRC32C, whole.text)
-    stored = await store.multipart.complete(_complete(upload, claims, checksum=right))
+    stored = await store.multipart.complete(_complete(upload, claims, checksum=whole))
     assert stored.checksum == whole
 
 
@@ -233,7 +232,9 @@ async def test_composite_checksums_are_over_the_parts_digests(store: Store) -> N
         [c._replace(checksum=(ChecksumAlgorithm.SHA256, base64.b64encode(bytes(32)).decode())) for c in claims]
     )
     await _refused(store, _complete(upload, named), InvalidPart)
-    stored = await store.multipart.complete(_complete(upload, claims, checksum=(ChecksumAlgorithm.SHA256, text)))
+    stored = await store.multipart.complete(
+        _complete(upload, claims, checksum=Checksum(ChecksumAlgorithm.SHA256, composed))
+    )
     assert stored.checksum is not None
     assert stored.checksum.text == f"{text}-3"
 

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from seglake.domain.model.bucket import Versioning
+from seglake.domain.services.access import KeyPair
+from seglake.entrypoints.container import Container, front_config_of, given_root, limits_of
+from seglake.entrypoints.settings import load_settings
+from tests.unit.fixtures import RecordingLog, Store
+
+
+def test_settings_become_limits() -> None:
+    limits = limits_of(
+        load_settings(
+            max_object_size="1MiB", mpu_min_part_size="2KiB", inline_limit="3KiB", require_if_match_buckets="a,b"
+        )
+    )
+    assert (limits.object_bytes_max, limits.part_bytes_min, limits.inline_bytes_max) == (1 << 20, 2 << 10, 3 << 10)
+    assert limits.require_if_match == {"a", "b"}
+
+
+def test_settings_become_the_endpoints_configuration() -> None:
+    config = front_config_of(
+        load_settings(
+            region="eu-west-1",
+            regions="a-1,b-2",
+            domains="s3.example",
+            virtual_hosted=False,
+            default_versioning="enabled",
+            max_url_length="4KiB",
+            max_header_bytes="8KiB",
+            max_in_flight="64MiB",
+            idle_timeout="7s",
+            body_min_rate="2KiB",
+            body_rate_window="9s",
+            access_log=True,
+        )
+    )
+    assert (config.region, config.regions, config.domains) == ("eu-west-1", {"a-1", "b-2"}, ("s3.example",))
+    assert (config.virtual_hosted, config.default_versioning) == (False, Versioning.ENABLED)
+    assert (config.url_length_max, config.header_bytes_max) == (4 << 10, 8 << 10)
+    assert (config.in_flight_bytes_max, config.idle_timeout_s) == (64 << 20, 7.0)
+    assert (config.body_bytes_per_s_min, config.stall_window_s, config.access_log) == (2 << 10, 9.0, True)
+
+
+def test_a_given_pair_is_root() -> None:
+    assert given_root(load_settings()) is None
+    given = given_root(load_settings(access_key="test", secret_key="testsecret"))
+    assert isinstance(given, KeyPair)
+    assert (given.access_key, given.secret) == ("test", "testsecret")
+
+
+async def test_one_store_has_one_of_each() -> None:
+    container = Container(settings=load_settings(ephemeral=True), log=RecordingLog())
+    container.files.override(None)
+    container.box.override(Store().box)
+    container.on_failure.override(lambda _error: None)
+    services = container.services()
+    assert services is container.services()
+    assert services.access is container.access()
+    assert container.segment_store() is container.segments().store
+    assert container.committer() is container.committer()
+    assert container.application() is container.application()
+    container.offload().close()
