@@ -153,7 +153,7 @@ async def _open_store(
         if found.index_is_new:
             # Left in place it would look like an index with a past at the next start.
             await _blocking(container, metadata.close)
-            container.files().remove(INDEX_FILE)
+            container.adapters().require_files().remove(INDEX_FILE)
         raise
     await _blocking(container, container.segments().open)
     stack.push_async_callback(_close_segments, container, failure)

@@ -1,4 +1,4 @@
-"""Every checksum algorithm through boto3: verified on the way in, kept, and given back to be verified on the way out."""
+"""Every checksum algorithm through boto3: verified on the way in, kept, and verified again on the way out."""
 
 from __future__ import annotations
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import socket
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from tests.integration.asking import Asker
-from tests.integration.endpoint import Endpoint
+from tests.integration.endpoint import Endpoint, running_server
 from tests.wire import ConnectionEnded, Mode, Request, Wire, connect
 
 MIB = 1 << 20
@@ -248,8 +251,6 @@ async def test_a_plain_body_without_any_length_is_411(asker: Asker, wire: Wire) 
 @pytest.mark.parametrize("key", ["..", ".", "../up", "a//b", "//a", "a%2Fb", "a+b", "a%2Bb", "%41", "%00", "a%00b"])
 async def test_no_key_is_normalised(asker: Asker, s3: Any, key: str) -> None:
     """Slashes, dots and escapes belong to the key; NUL is a character like any other."""
-    from urllib.parse import unquote
-
     assert (await asker.ask("PUT", f"/{{bucket}}/{key}", {}, key.encode())).status == 200
     assert (await asker.ask("GET", f"/{{bucket}}/{key}")).body == key.encode()
     listed = await asker.ask("GET", "/{bucket}?encoding-type=url&list-type=2")
@@ -300,10 +301,8 @@ async def test_small_answers_are_not_held_back(endpoint: Endpoint, wire: Wire) -
 
 def _nodelay_of_peer(endpoint: Endpoint, port: int) -> bool:
     """TCP_NODELAY of the server's end, by duplicating its descriptor where the system allows it."""
-    import socket
-
     pidfd_getfd = 438  # the system call of Linux on every architecture
-    libc = __import__("ctypes").CDLL(None, use_errno=True)
+    libc = ctypes.CDLL(None, use_errno=True)
     pidfd = os.pidfd_open(endpoint.pid)
     try:
         for entry in os.listdir(f"/proc/{endpoint.pid}/fd"):
@@ -333,7 +332,6 @@ async def test_many_answers_go_out_whole_to_a_reader_that_dawdles(asker: Asker, 
 
 def test_a_stopping_server_lets_requests_end(tmp_path: Any) -> None:
     """SIGTERM in the middle of an upload: the upload is finished and acknowledged."""
-    from tests.integration.endpoint import running_server
 
     async def upload(endpoint: Endpoint) -> None:
         asker = Asker(endpoint, None, "slow-upload")

@@ -315,21 +315,21 @@ def test_of_sixteen_racing_replacers_exactly_one_wins_each_round(endpoint: Endpo
     etag = clients[0].put_object(Bucket=bucket, Key="pointer", Body=b"start")["ETag"]
     barrier = threading.Barrier(16)
 
-    def replace(client: Any, number: int, round_: int, seen: str) -> str | None:
+    def replace(client: Any, number: int, round_: int, seen: str) -> str:
         barrier.wait(30)
         try:
             body = f"{round_}/{number}".encode()
             return str(client.put_object(Bucket=bucket, Key="pointer", Body=body, IfMatch=seen)["ETag"])
         except ClientError as error:
-            assert error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412)
-            return None
+            return f"refused {error.response['ResponseMetadata']['HTTPStatusCode']}"
 
     with ThreadPoolExecutor(16) as pool:
         for round_ in range(8):
             asked = [pool.submit(replace, client, n, round_, etag) for n, client in enumerate(clients)]
-            won = [one.result() for one in asked if one.result() is not None]
+            won = [one.result() for one in asked if not one.result().startswith("refused")]
             assert len(won) == 1
-            etag = str(won[0])
+            assert {one.result() for one in asked} <= {*won, "refused 409", "refused 412"}
+            etag = won[0]
             assert clients[0].head_object(Bucket=bucket, Key="pointer")["ETag"] == etag
     for client in clients:
         client.close()

@@ -1,4 +1,4 @@
-"""The ledger stands outside of the store: it knows what was acknowledged, and after any crash it asks for all of it back."""
+"""The ledger stands outside of the store: it knows what was acknowledged, and after a crash it asks for all of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seglake.domain.services.rebuild import Rebuild
 from seglake.domain.services.recovery import Recovery
 from seglake.domain.services.scrub import Scrub
 
-from .model import Kept, Model, Snapshot
+from .model import Kept, Model, ShownUpload, Snapshot
 from .operations import Delete, MakeBucket, Operation, Put, attempt, joined, outcome_of
 from .stack import Options, Stack, drive, open_index, open_stack, segment_files
 
@@ -104,9 +104,7 @@ def _read(stack: Stack, bucket: str, key: str, version: str) -> Kept:
     )
 
 
-def _uploads(
-    stack: Stack, bucket: str
-) -> dict[str, tuple[str, tuple[tuple[str, str], ...], dict[int, tuple[str, int]]]]:
+def _uploads(stack: Stack, bucket: str) -> dict[str, ShownUpload]:
     page = stack.listings.uploads(bucket, Window())
     return {
         upload.id: (

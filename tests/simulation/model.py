@@ -72,8 +72,11 @@ class KeptBucket:
     uploads: dict[str, KeptUpload] = field(default_factory=dict)
 
 
-Snapshot = dict[str, tuple[str, dict[str, tuple[Kept, ...]], dict[str, tuple[str, Pairs, dict[int, tuple[str, int]]]]]]
-"""Everything a client can see: bucket -> (versioning, key -> versions, upload -> (key, metadata, part -> (ETag, size)))."""
+ShownUpload = tuple[str, Pairs, dict[int, tuple[str, int]]]
+"""Key, metadata, and the ETag and size of each part."""
+
+Snapshot = dict[str, tuple[str, dict[str, tuple[Kept, ...]], dict[str, ShownUpload]]]
+"""Everything a client can see: bucket -> (versioning, key -> versions, upload -> what is shown of it)."""
 
 
 class Model:

@@ -305,7 +305,8 @@ class CopyToPart:
 
     def learn(self, model: Model, answer: Any) -> None:
         upload, source = model.upload(self.bucket, self.key, self.upload), model.find(*self.source)
-        assert upload is not None and source is not None, "the refusal was predicted"
+        assert upload is not None, "the refusal was predicted"
+        assert source is not None, "the refusal was predicted"
         first, length = self.range or (0, len(source.data))
         data = source.data[first : first + length]
         assert answer.part.etag == etag_of(data), "a copied part's ETag is the MD5 of its bytes"

@@ -130,7 +130,7 @@ class Session:
         options: Options | None = None,
         *,
         capture: Capture | None = None,
-        opened: Stack | None = None,
+        stack: Stack | None = None,
     ) -> None:
         self.files = files
         self.options = options or Options()
@@ -138,7 +138,7 @@ class Session:
         self.ledger = Ledger()
         self.answers: list[Any] = []
         self.full = False
-        self.stack = opened or open_stack(files, self.options)
+        self.stack = stack or open_stack(files, self.options)
         self.ledger.note(self.stack)
 
     @property

@@ -98,7 +98,7 @@ class _Waiting:
 
 
 class GatheringCommitter(Committer):
-    """Gathers the scripts of all coroutines under way into one batch, as the group committer does, without its thread."""
+    """Gathers the scripts of all coroutines under way into one batch, as the group committer does on its thread."""
 
     def __init__(self, metadata: MetadataStore, segments: SegmentStore) -> None:
         self._metadata = metadata
@@ -126,7 +126,7 @@ class GatheringCommitter(Committer):
                     waiting.append((number, coroutine.send(None)))
                 except StopIteration as done:
                     outcomes[number] = done.value
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - an outcome like any other
                     outcomes[number] = error
             committed = run_batch(self._metadata, self._segments, [one for _, one in waiting]) if waiting else []
             for (number, _), outcome in zip(waiting, committed, strict=True):
@@ -144,7 +144,7 @@ def _end(coroutine: Coroutine[Any, Any, Any], outcome: Any) -> Any:
             coroutine.send(outcome)
     except StopIteration as done:
         return done.value
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - an outcome like any other
         return error
     raise AssertionError("an operation commits once")
 

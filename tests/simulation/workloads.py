@@ -1,4 +1,4 @@
-"""What clients do before the power fails: written by hand for every kind of change, and drawn at random for the rest."""
+"""What clients do before the power fails: by hand for every kind of change, and drawn at random for the rest."""
 
 from __future__ import annotations
 

@@ -11,12 +11,7 @@ import typer
 
 import seglake
 
-from . import checks, keys, rebuild, server, status
-
-try:
-    from . import inspect
-except ImportError:  # being written
-    inspect = None  # type: ignore[assignment]
+from . import checks, inspect, keys, rebuild, server, status
 
 app = typer.Typer(
     name="seglake",
@@ -48,6 +43,5 @@ server.register(app)
 status.register(app)
 checks.register(app)
 rebuild.register(app)
-if inspect is not None:
-    inspect.register(app)
+inspect.register(app)
 keys.register(app)

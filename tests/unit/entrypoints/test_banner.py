@@ -32,10 +32,10 @@ def test_a_generated_key_is_shown_whole_wherever_it_goes(*, terminal: bool) -> N
 
 
 def test_a_given_secret_is_shown_on_a_terminal_only() -> None:
-    shown = banner(_running(**PAIR), terminal=True)
+    shown = banner(_running(None, **PAIR), terminal=True)
     assert "test'secret" in shown
     assert "AWS_SECRET_ACCESS_KEY='test'\"'\"'secret'" in shown
-    hidden = banner(_running(**PAIR), terminal=False)
+    hidden = banner(_running(None, **PAIR), terminal=False)
     assert "test'secret" not in hidden
     assert "AWS_ACCESS_KEY_ID=test" in hidden
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from seglake.adapters.filesystem.store import FilesystemSegmentStore
 from seglake.domain.model.errors import DataDirLocked, DataDirUnusable, StoreFailed
 from seglake.entrypoints import lifespan as module
 from seglake.entrypoints.lifespan import CannotListen, Running, lifespan
@@ -150,26 +151,16 @@ async def test_idle_segments_are_sealed_while_the_store_runs(tmp_path: Path) -> 
 async def test_a_failure_is_told_and_nothing_is_sealed_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sealed: list[bool] = []
-    close = module._close_segments
-
-    async def watched(container: Any, failure: asyncio.Future[StoreFailed]) -> None:
-        original = container.segment_store().close
-        monkeypatch.setattr(
-            type(container.segment_store()), "close", lambda _self: sealed.append(True) or original(), raising=True
-        )
-        await close(container, failure)
-
-    monkeypatch.setattr(module, "_close_segments", watched)
+    closed: list[object] = []
+    monkeypatch.setattr(FilesystemSegmentStore, "close", closed.append)
     log = RecordingLog()
-    settings = _settings(tmp_path)
-    async with lifespan(settings, log) as running:
+    async with lifespan(_settings(tmp_path), log) as running:
         report = module._reporter(asyncio.get_running_loop(), running.failure, log)
         for text in ("the first", "the second"):
             report(StoreFailed(text))
         assert (await asyncio.wait_for(running.failure, 1)).hint == "the first"
         await asyncio.sleep(0)
-    assert sealed == []
+    assert closed == []
     assert log.events("error") == ["store_failed"]
 
 

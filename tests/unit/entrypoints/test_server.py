@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.config import Config
 
 COMMAND = [sys.executable, "-c", "from seglake.entrypoints.cli import main; main()"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SEGLAKE_")}
@@ -64,16 +66,45 @@ def test_a_signal_stops_it_cleanly(number: signal.Signals, tmp_path: Path) -> No
     assert len(segments) == 1
 
 
-def test_a_second_signal_does_not_wait() -> None:
-    with _server("--ephemeral", "--shutdown-timeout", "60s") as (process, printed):
-        port = int(_endpoint(printed).rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            client.sendall(b"PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Le")
+def _begin_upload(endpoint: str) -> socket.socket:
+    """A connection on which half of an object was sent."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="testsecret",
+        region_name="us-east-1",
+        config=Config(signature_version="s3v4"),
+    )
+    client.create_bucket(Bucket="bucket")
+    url = client.generate_presigned_url("put_object", {"Bucket": "bucket", "Key": "key"})
+    client.close()
+    host = endpoint.removeprefix("http://")
+    connection = socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])))
+    head = f"PUT {url.removeprefix(endpoint)} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 8\r\n\r\n"
+    connection.sendall(head.encode() + b"half")
+    return connection
+
+
+def test_the_first_signal_lets_a_request_end_and_the_second_does_not_wait() -> None:
+    pair = ("--access-key", "test", "--secret-key", "testsecret")
+    with _server("--ephemeral", "--shutdown-timeout", "60s", *pair) as (process, printed):
+        with _begin_upload(_endpoint(printed)) as connection:
             process.send_signal(signal.SIGTERM)
             with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.3)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 128 + signal.SIGTERM
+                process.wait(0.5)
+            connection.sendall(b"half")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        assert process.wait(10) == 0
+    with (
+        _server("--ephemeral", "--shutdown-timeout", "60s", *pair) as (process, printed),
+        _begin_upload(_endpoint(printed)),
+    ):
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 128 + signal.SIGTERM
 
 
 def test_it_prints_what_a_person_needs_and_logs_no_secret() -> None:

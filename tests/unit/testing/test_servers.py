@@ -85,4 +85,4 @@ def test_warnings_reach_the_test_runner(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_there_is_nothing_else() -> None:
     with pytest.raises(AttributeError):
-        _ = seglake.testing.no_such_thing  # type: ignore[attr-defined]
+        _ = seglake.testing.no_such_thing

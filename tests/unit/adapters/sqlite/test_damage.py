@@ -37,6 +37,8 @@ TABLES = {
 OUT_OF_SIGHT = (("multipart_parts", "upload"), ("multipart_parts", "number"), ("versions", "bucket_id"))
 """Columns that every lookup of the row begins with."""
 
+MANIFEST = "manifest, tags, segment, offset, length, row_sum"
+
 
 def fill(tx: MetadataTx) -> None:
     tx.buckets.insert(BUCKET)
@@ -182,10 +184,7 @@ def test_a_missing_manifest_is_damage_and_no_missing_object(store: SqliteMetadat
 @pytest.mark.parametrize(
     ("sql", "finding"),
     [
-        (
-            "INSERT INTO manifests SELECT 9, manifest, tags, segment, offset, length, row_sum FROM manifests WHERE id = 1",
-            "no version",
-        ),
+        (f"INSERT INTO manifests SELECT id + 8, {MANIFEST} FROM manifests LIMIT 1", "no version"),
         ("DELETE FROM buckets", "bucket 10"),
         ("DELETE FROM multipart_uploads", "upload 'upload'"),
         ("DELETE FROM site", "site"),

@@ -23,7 +23,7 @@ from seglake.domain.model.segment import RecordRef, Segment, SegmentState
 from seglake.domain.ports.metadata import MetadataStore, MetadataTx
 from seglake.domain.ports.system import Clock, Randomness
 from seglake.testing.contracts.doubles import ManualClock, ScriptedJournal, SeededRandomness
-from seglake.testing.contracts.metadata import MakeStore, MetadataContract, dump
+from seglake.testing.contracts.metadata import MakeStore, MetadataContract, change, dump
 
 
 class Stores:
@@ -113,11 +113,11 @@ def test_everything_committed_is_there_after_a_kill(tmp_path: Path) -> None:
 def test_stamps_go_on_above_the_last_after_reopening_with_a_slow_clock(tmp_path: Path) -> None:
     clock = ManualClock()
     first = opened(tmp_path / "meta.db", clock)
-    (last,) = first.apply([lambda tx: tx.tick()], ScriptedJournal())
+    (last,) = change(first, lambda tx: tx.tick())
     first.close()
     clock.ms -= 3_600_000
     second = opened(tmp_path / "meta.db", clock, seed=9)
-    (stamp,) = second.apply([lambda tx: tx.tick()], ScriptedJournal())
+    (stamp,) = change(second, lambda tx: tx.tick())
     assert stamp == last._replace(ticks=last.ticks + 1)
     second.close()
 
@@ -125,7 +125,7 @@ def test_stamps_go_on_above_the_last_after_reopening_with_a_slow_clock(tmp_path:
 def test_stamps_of_a_batch_that_was_only_counted_are_kept_too(tmp_path: Path) -> None:
     """Two stores on one database, as two processes would have it: neither gives out the other's stamps."""
     one, two = opened(tmp_path / "meta.db"), opened(tmp_path / "meta.db")
-    ticks = [store.apply([lambda tx: tx.tick()], ScriptedJournal())[0].ticks for store in (one, two, one, two)]
+    ticks = [change(store, lambda tx: tx.tick())[0].ticks for store in (one, two, one, two)]
     assert ticks == sorted(set(ticks))
     two.close()
     one.close()

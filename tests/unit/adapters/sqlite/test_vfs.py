@@ -1,4 +1,4 @@
-"""SQLite on the file-system port: the contract holds there, errors arrive as SQLite's own, commits survive power cuts."""
+"""SQLite on the file-system port: the contract holds, errors arrive as SQLite's own, commits survive power cuts."""
 
 from __future__ import annotations
 
@@ -159,9 +159,9 @@ def test_errors_of_the_disk_are_sqlites_own(operation: str, fault: Fault, expect
     connection.release_memory()
     faults.calls.clear()
     faults.plan = Plan(1, fault, for_ever=True, operation=operation)
+    work = "INSERT INTO t SELECT hex(randomblob(5000)) FROM t; SELECT count(*) FROM t"
     with pytest.raises(apsw.Error) as caught:
-        connection.execute("INSERT INTO t SELECT hex(randomblob(5000)) FROM t; SELECT count(*) FROM t").fetchall()
-        connection.close()
+        connection.execute(work).fetchall()
     assert expected in (caught.value.extendedresult, caught.value.result)  # type: ignore[attr-defined]
     faults.plan = None
     connection.close()
