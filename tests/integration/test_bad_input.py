@@ -412,7 +412,8 @@ async def test_an_upload_that_trickles_is_ended(tmp_path: Path) -> None:
             for at in range(0, 100_000, 10_000):
                 await wire.send(request.body[at : at + 5000])
                 await asyncio.sleep(0.15)
-            assert (await wire.reply("PUT")).status == 200, "slow but steady is fine"
+            reply = await wire.reply("PUT")
+            assert reply.status == 200, f"slow but steady is fine: {reply.body!r}"
         await _stalled_reader_is_cut(asker, s3)
         s3.close()
 

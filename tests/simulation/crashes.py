@@ -37,11 +37,14 @@ class Report:
         self.violations += other.violations
 
 
-def crash_everywhere(workload: Named, *, seed: int, limit: int, per_boundary: int = 4) -> Report:
-    """Runs the workload once, then checks up to ``limit`` of the disks that a power failure in it might have left."""
+def crash_everywhere(workload: Named, *, seed: int, limit: int, effort: int = 1) -> Report:
+    """Runs the workload once, then checks up to ``limit`` of the disks that a power failure in it might have left.
+
+    The greater the ``effort``, the more subsets of what was not synced are tried at each operation.
+    """
     random = Random(f"{workload.name} {seed}")
     disk = CrashFileSystem()
-    capture = Capture(random, per_boundary=per_boundary)
+    capture = Capture(random, exhaustive=min(12, 2 + effort), samples=min(256, 2 * effort), per_boundary=4 * effort)
     disk.observe = capture.at_boundary
     session = run_workload(workload.run, disk, workload.options, capture)
     session.stack.let_go()

@@ -14,7 +14,7 @@ from seglake.domain.ports.files import FileSystem
 from .ledger import Ledger
 from .model import Model, Refusal
 from .operations import BrokenPut, Operation, Put, SendPart, attempt, outcome_of
-from .stack import Options, Stack, drive, open_stack
+from .stack import Options, Stack, drive, open_stack, rebuild_in_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,18 @@ class MoveClock(Operator):
 @dataclass(frozen=True, slots=True)
 class Reopen(Operator):
     """A clean stop and a start."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerFailure(Operator):
+    """The power fails while nothing is under way; the disk keeps what ``seed`` chooses of what was not synced."""
+
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildIndex(Operator):
+    """The index is lost, and made anew from the segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +143,7 @@ class Session:
         *,
         capture: Capture | None = None,
         stack: Stack | None = None,
+        noting: bool = True,
     ) -> None:
         self.files = files
         self.options = options or Options()
@@ -139,7 +152,9 @@ class Session:
         self.answers: list[Any] = []
         self.full = False
         self.stack = stack or open_stack(files, self.options)
-        self.ledger.note(self.stack)
+        self.noting = noting
+        if noting:
+            self.ledger.note(self.stack)
 
     @property
     def model(self) -> Model:
@@ -152,7 +167,8 @@ class Session:
             self.capture.first, self.capture.last = self.ledger.answered, self.ledger.answered + 1
         answer = self._run(operation)
         self.answers.append(answer)
-        self.ledger.note(self.stack)
+        if self.noting:
+            self.ledger.note(self.stack)
         return answer
 
     def _run(self, operation: Operation) -> Any:
@@ -160,6 +176,14 @@ class Session:
             return self._together(operation)
         if isinstance(operation, Reopen):
             self.reopen()
+            return None
+        if isinstance(operation, PowerFailure):
+            self._fail_power(operation.seed)
+            return None
+        if isinstance(operation, RebuildIndex):
+            self.stack.close()
+            rebuild_in_place(self.files, replace(self.options, seed=self.options.seed + 1))
+            self._open(self.files)
             return None
         if isinstance(operation, LeaveRoom):
             self._leave_room(operation.free)
@@ -188,10 +212,18 @@ class Session:
             self.stack.close()
         else:
             self.stack.let_go()
-        if files is not None:
-            self.files = files
+        self._open(files or self.files)
+
+    def _open(self, files: FileSystem) -> None:
+        self.files = files
         self.options = replace(self.options, seed=self.options.seed + 2, boot_ms=self.stack.clock.ms)
-        self.stack = open_stack(self.files, self.options)
+        self.stack = open_stack(files, self.options)
+
+    def _fail_power(self, seed: int) -> None:
+        assert isinstance(self.files, CrashFileSystem), "only a disk in memory loses its power here"
+        random = Random(seed)
+        left = random.choice(list(self.files.crash_states(random, exhaustive=4, samples=8)))
+        self.reopen(clean=False, files=left)
 
     def _leave_room(self, free: int | None) -> None:
         disk = self.files

@@ -17,6 +17,8 @@ from seglake.adapters.filesystem.layout import prepare
 from seglake.adapters.filesystem.reserve import relieve
 from seglake.adapters.filesystem.segment_files import FilesystemSegmentFiles
 from seglake.adapters.filesystem.store import FilesystemSegmentStore
+from seglake.adapters.memory.metadata import MemoryMetadataStore
+from seglake.adapters.memory.segments import MemorySegmentFiles, MemorySegments, MemorySegmentStore
 from seglake.adapters.secret_box import AesGcmSecretBox
 from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.adapters.sqlite.vfs import PortVfs
@@ -38,8 +40,10 @@ from seglake.domain.services.listing import Listings
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
+from seglake.domain.services.rebuild import Rebuild, RebuildReport
 from seglake.domain.services.recovery import Recovery, RecoveryReport
 from seglake.domain.services.sealing import NoteSegments, Sealing
+from seglake.entrypoints.offline import BUILDING_FILE, _move_aside
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
 
 T = TypeVar("T")
@@ -246,6 +250,35 @@ def open_index(files: FileSystem, options: Options, name: str = INDEX) -> tuple[
         checkpoint_pages=options.checkpoint_pages,
     )
     return store, vfs
+
+
+def memory_stack(options: Options) -> Stack:
+    """A store of nothing but memory adapters."""
+    clock, randomness = WalkingClock(options.boot_ms), SeededRandomness(options.seed)
+    held = MemorySegments(LibraryDigests())
+    segments = MemorySegmentStore(held, clock, randomness, segment_size=options.segment_size)
+    metadata = MemoryMetadataStore(clock, randomness)
+    return Stack(options, clock, metadata, segments, MemorySegmentFiles(held))
+
+
+def rebuild_in_place(files: FileSystem, options: Options) -> RebuildReport:
+    """What ``seglake rebuild-index`` does, on any file system: the same steps in the same order."""
+    for part in ("", "-wal"):
+        if files.exists(f"{BUILDING_FILE}{part}"):
+            files.remove(f"{BUILDING_FILE}{part}")
+    index, vfs = open_index(files, options, BUILDING_FILE)
+    try:
+        index.open()
+        report = Rebuild(index, segment_files(files)).run()
+        index.close()
+    finally:
+        vfs.unregister()
+    assert not files.exists(f"{BUILDING_FILE}-wal"), "a closed database is in one file"
+    files.sync_dir(".")
+    _move_aside(files)
+    files.rename(BUILDING_FILE, INDEX)
+    files.sync_dir(".")
+    return report
 
 
 def segment_files(files: FileSystem) -> FilesystemSegmentFiles:

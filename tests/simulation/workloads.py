@@ -548,15 +548,20 @@ class Drawn:
         return Together(tuple(self.random.choice(draws)(session) for _ in range(self.random.randint(2, 4))))
 
 
-def drawn(seed: int, length: int) -> Named:
-    """A random workload of so many operations, on a store whose options are drawn too."""
-    draw = Drawn(seed)
-    options = Options(
+def drawn_options(draw: Drawn) -> Options:
+    """Options of a store, drawn."""
+    return Options(
         segment_size=draw.random.choice((4096, 16 << 10, 1 << 20)),
         checkpoint_pages=draw.random.choice((4, 20, 1000)),
         bulk_lanes=draw.random.choice((1, 2)),
-        seed=seed,
+        seed=draw.random.randrange(1 << 32),
     )
+
+
+def drawn(seed: int, length: int) -> Named:
+    """A random workload of so many operations, on a store whose options are drawn too."""
+    draw = Drawn(seed)
+    options = drawn_options(draw)
 
     def run(session: Session) -> Iterator[Operation]:
         yield MakeBucket(draw.bucket())

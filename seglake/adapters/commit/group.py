@@ -193,10 +193,9 @@ class GroupCommitter(Committer):
         except StoreFailed as error:
             self._fail(error)
             outcomes = self._failures(batch)
-        except BaseException as error:  # not even a bug in here may leave waiters asleep
+        except BaseException as error:  # noqa: BLE001 - nothing may leave waiters asleep, here or still in the queue
             self._fail(StoreFailed(f"the committer broke: {type(error).__name__}: {error}"))
-            self._post(batch, self._failures(batch))
-            raise
+            outcomes = self._failures(batch)
         self._post(batch, outcomes)
         self._after(batch, self._clock.steady_s() - begun)
 

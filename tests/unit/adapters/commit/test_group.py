@@ -12,6 +12,7 @@ import pytest
 from seglake.adapters.commit.group import _STOP, SLOW_S, GroupCommitter
 from seglake.adapters.memory.metadata import MemoryMetadataStore
 from seglake.domain.model.errors import StoreClosed, StoreFailed
+from seglake.domain.ports.metadata import MetadataTx
 from seglake.testing.contracts.committer import CommitterContract, Failures, MakeCommitter, create, refuse
 from seglake.testing.contracts.doubles import ManualClock, ScriptedSegments, SeededRandomness
 
@@ -193,6 +194,20 @@ async def test_work_that_finds_the_store_failed_ends_it() -> None:
         await setup.committer.call(work)
     with pytest.raises(StoreFailed):
         await setup.committer.commit(create("one"))
+    assert len(setup.failures.seen) == 1
+    await setup.committer.close()
+
+
+async def test_an_exit_in_a_script_leaves_nobody_asleep() -> None:
+    setup = Setup(max_ops=1)
+
+    def leave(_tx: MetadataTx) -> None:
+        raise SystemExit
+
+    outcomes = await asyncio.wait_for(
+        asyncio.gather(*[setup.committer.commit(leave) for _ in range(3)], return_exceptions=True), 10
+    )
+    assert [type(outcome) for outcome in outcomes] == [StoreFailed] * 3
     assert len(setup.failures.seen) == 1
     await setup.committer.close()
 

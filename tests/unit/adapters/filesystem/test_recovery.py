@@ -317,3 +317,64 @@ def test_a_page_that_cannot_be_read_costs_its_own_records_only() -> None:
     assert 30 <= len(found) < 40
     assert found[0] == event(1)
     assert found[-1] == event(40)
+
+
+def test_a_seal_that_was_written_but_not_synced_is_synced_by_recovery() -> None:
+    disk = CrashFileSystem()
+    faults = Faults()
+    bench = bench_on(FaultyFileSystem(disk, faults))
+    stored = bench.put(b"payload", 1)
+    bench.clock.ms += 10_000_000
+    bench.store.seal_idle()
+    faults.plan = Plan(faults.calls.count("sync") + 1, Fault.EIO, operation="sync")
+    with pytest.raises(StoreFailed):
+        bench.store.seal_pending()
+    row = recovered(disk, stored.ref.segment, stored.marks[0].length)
+    assert make_files(disk.crash()).size(row.id) == row.committed
+    assert make_files(disk.crash()).sealed(row.id)
+
+
+def test_a_damaged_event_is_never_given_out() -> None:
+    disk, bench, stored = filled()
+    segment = stored[0].ref.segment
+    unsealed = disk.crash()
+    bench.store.close()
+    for image in (unsealed, disk):
+        flip(image, segment_name(segment), stored[2].ref.offset + HEADER_BYTES + 3)
+    assert events_of(unsealed, segment) == [event(1), event(2)]
+    with pytest.raises(FormatDamaged):
+        make_files(unsealed).event(stored[2].ref)
+    assert len(events_of(disk, segment)) == 6  # the pack has it still
+    disk.remove(pack_name(segment))
+    found = make_files(disk).events(segment)
+    seen = [next(found)[0] for _ in range(5)]
+    assert seen == [event(1), event(2), event(4), event(5), event(6)]
+    with pytest.raises(FormatDamaged):
+        next(found)
+
+
+def test_a_pack_of_another_sealing_with_as_many_events_is_found_out() -> None:
+    disk, bench, stored = filled()
+    segment = stored[0].ref.segment
+    journal = bench.store.journal(())
+    journal.append_chunk(b"more", bench.digests.content(b"more"))
+    journal.flush()
+    bench.store.close()
+    stale = copy(disk, pack_name(segment))
+    recovered(disk, segment, stored[-1].marks[0].length)
+    file = disk.open(pack_name(segment), write=True)
+    file.truncate(0)
+    file.pwritev([stale], 0)
+    assert [text for _, text in make_files(disk).check(segment, payload=False)]
+
+
+def test_a_damaged_footer_is_no_footer() -> None:
+    disk, bench, stored = filled()
+    segment = stored[0].ref.segment
+    (row,) = bench.store.close()
+    footer = stored[-1].marks[0].length
+    for place in range(footer, row.committed):
+        image = disk.crash()
+        flip(image, segment_name(segment), place)
+        assert not make_files(image).sealed(segment), place
+        assert recovered(image, segment, footer) == row

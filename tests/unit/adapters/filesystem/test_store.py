@@ -390,3 +390,32 @@ async def test_more_segments_than_descriptors_stay_readable(tmp_path: Path) -> N
     assert len(store._reader._descriptors._open) == 3
     store.close()
     assert not store._reader._descriptors._open
+
+
+def test_bulk_chunks_that_were_never_synced_are_sealed_name_and_all() -> None:
+    disk = CrashFileSystem()
+    bench = bench_on(disk)
+    bench.store.bulk().append(BIG, DIGESTS.content(BIG))
+    (row,) = bench.store.close()
+    assert make_files(disk.crash()).size(row.id) == row.committed
+
+
+def test_a_sync_during_which_another_failed_acknowledges_nothing() -> None:
+    bench = bench_on(CrashFileSystem())
+    put_small(bench)
+    store = bench.store
+    assert isinstance(store, FilesystemSegmentStore)
+    writer = store.bulk()
+    writer.append(BIG, DIGESTS.content(BIG))
+    (segment, _) = next(iter(writer._ends.values()))
+
+    class Slow(FaultyFile):
+        def sync(self) -> None:
+            super().sync()
+            store._health.fail("another lane", OSError(errno.EIO, "meanwhile"))
+
+    assert segment._file is not None
+    segment._file = Slow(segment._file, Faults(), None)
+    with pytest.raises(StoreFailed):
+        segment.sync_to(segment.tail)
+    assert segment.synced == 0

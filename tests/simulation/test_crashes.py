@@ -1,0 +1,42 @@
+"""P1: the power fails at every operation of every workload, and the disk keeps any part of what was not synced."""
+
+from __future__ import annotations
+
+from random import SystemRandom
+
+import pytest
+
+from .crashes import Report, crash_everywhere
+from .workloads import BY_HAND, Named, drawn
+
+pytestmark = pytest.mark.slow
+
+DRAWN = 16
+STATES_MIN = 10_000
+WORKLOADS = (*BY_HAND, *(drawn(seed, 12) for seed in range(DRAWN)))
+_done: dict[str, Report] = {}
+
+
+def run(workload: Named, seed: int, scale: int) -> Report:
+    report = crash_everywhere(workload, seed=seed, limit=400 * scale, effort=scale)
+    assert report.violations == []
+    return report
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
+def test_every_acknowledgement_survives(workload: Named, seed: int, scale: int) -> None:
+    _done[workload.name] = run(workload, seed, scale)
+
+
+def test_workloads_that_nobody_has_seen_before(scale: int) -> None:
+    seed = SystemRandom().randrange(1 << 32)
+    print(f"rotating seed {seed}")
+    for number in range(4 * scale):
+        run(drawn(seed + number, 12), seed, 1)
+
+
+def test_enough_states_were_tried() -> None:
+    if len(_done) < len(WORKLOADS):
+        pytest.skip("only some of the workloads ran")
+    assert len(WORKLOADS) >= 40
+    assert sum([report.states for report in _done.values()]) >= STATES_MIN
