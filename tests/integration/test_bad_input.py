@@ -410,7 +410,7 @@ async def test_an_upload_that_trickles_is_ended(tmp_path: Path) -> None:
         async with connect(endpoint.port) as wire:
             await wire.send(request.head())
             for at in range(0, 100_000, 10_000):
-                await wire.send(request.body[at : at + 5000])
+                await wire.send(request.body[at : at + 10_000])
                 await asyncio.sleep(0.15)
             reply = await wire.reply("PUT")
             assert reply.status == 200, f"slow but steady is fine: {reply.body!r}"

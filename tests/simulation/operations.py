@@ -200,8 +200,6 @@ class SetTags:
     version: str | None = None
 
     def predict(self, model: Model) -> Refusal:
-        if self.bucket in model.buckets and model.find(self.bucket, self.key, self.version) is not None:
-            return None
         return model.check_read(self.bucket, self.key, self.version)
 
     async def run(self, stack: Stack) -> Any:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from seglake.domain.model.bucket import Bucket, Versioning
 from seglake.domain.model.conditions import NO_WRITE_CONDITIONS, WriteConditions
 from seglake.domain.model.digest import Checksum
-from seglake.domain.model.errors import MetadataTooLarge, PreconditionRequired, SeglakeError
+from seglake.domain.model.errors import (
+    IsDeleteMarker,
+    MetadataTooLarge,
+    NoSuchKey,
+    PreconditionRequired,
+    SeglakeError,
+)
 from seglake.domain.model.events import TagsSet, VersionPut, VersionRemoved
 from seglake.domain.model.limits import METADATA_BYTES_MAX, Limits
 from seglake.domain.model.manifest import ROOT, Manifest, Pairs, VersionKind
@@ -215,9 +221,13 @@ class SetTags:
     tags: Pairs
 
     def __call__(self, tx: MetadataTx) -> str | None:
-        """Replaces the tags of one version."""
+        """Replaces the tags of one version. NoSuchKey, NoSuchVersion, IsDeleteMarker."""
         bucket = bucket_named(tx, self.bucket)
         found = version_of(tx, bucket, self.key, self.version).manifest
+        if found.is_marker:
+            if self.version is None:
+                raise NoSuchKey(self.key, marker=found.version)
+            raise IsDeleteMarker(self.key, found.version)
         tx.record(TagsSet(tx.tick(), bucket.id, self.key, found.stamp, self.tags))
         return shown_version(bucket, found)
 

@@ -409,10 +409,12 @@ def test_a_sync_during_which_another_failed_acknowledges_nothing() -> None:
     writer.append(BIG, DIGESTS.content(BIG))
     (segment, _) = next(iter(writer._ends.values()))
 
+    health = store._health
+
     class Slow(FaultyFile):
         def sync(self) -> None:
             super().sync()
-            store._health.fail("another lane", OSError(errno.EIO, "meanwhile"))
+            health.fail("another lane", OSError(errno.EIO, "meanwhile"))
 
     assert segment._file is not None
     segment._file = Slow(segment._file, Faults(), None)

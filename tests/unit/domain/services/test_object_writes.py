@@ -13,6 +13,7 @@ from seglake.domain.model.errors import (
     EntityTooLarge,
     IncompleteBody,
     InvalidKey,
+    IsDeleteMarker,
     MetadataTooLarge,
     NoSuchBucket,
     NoSuchKey,
@@ -314,3 +315,14 @@ async def test_tags_belong_to_one_version() -> None:
     assert store.reads.open(ReadObject("bucket", "key")).version.tags == ()
     with pytest.raises(NoSuchKey):
         await store.writes.set_tags("bucket", "other", None, ())
+
+
+async def test_a_delete_marker_takes_no_tags() -> None:
+    store = Store()
+    await store.bucket(versioning=Versioning.ENABLED)
+    await store.put("key", b"1")
+    marker = await store.writes.delete("bucket", DeleteObject("key"))
+    with pytest.raises(NoSuchKey):
+        await store.writes.set_tags("bucket", "key", None, (("t", "1"),))
+    with pytest.raises(IsDeleteMarker):
+        await store.writes.set_tags("bucket", "key", marker.version, (("t", "1"),))
