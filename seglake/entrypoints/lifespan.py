@@ -11,13 +11,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from seglake.domain.model.errors import DataDirUnusable, SeglakeError, StorageFull, StoreFailed
+from seglake.domain.model.errors import SeglakeError, StorageFull, StoreFailed
 from seglake.domain.ports.files import FileSystem
 from seglake.domain.ports.journal import NoRecords
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.secrets import SecretBox
 from seglake.domain.ports.system import Clock, Randomness
 from seglake.domain.services.access import KeyPair
+from seglake.domain.services.recovery import refuse_lost_index
 from seglake.domain.services.sealing import NoteSegments
 
 from .container import Container, given_root
@@ -145,16 +146,11 @@ async def _open_store(
     offload = container.offload()
     stack.callback(offload.close)
     metadata = container.metadata()
-    stack.push_async_callback(lambda: _blocking(container, metadata.close))
+    stack.push_async_callback(_close_metadata, container, failure)
+    if found.index_is_new:
+        await _blocking(container, lambda: refuse_lost_index(container.segments().files))
     await _blocking(container, lambda: open_metadata(metadata, unclean=found.unclean))
-    try:
-        await _blocking(container, lambda: container.recovery().run(index_is_new=found.index_is_new))
-    except DataDirUnusable:
-        if found.index_is_new:
-            # Left in place it would look like an index with a past at the next start.
-            await _blocking(container, metadata.close)
-            container.adapters().require_files().remove(INDEX_FILE)
-        raise
+    await _blocking(container, lambda: container.recovery().run(index_is_new=found.index_is_new))
     await _blocking(container, container.segments().open)
     stack.push_async_callback(_close_segments, container, failure)
     committer = container.committer()
@@ -163,6 +159,17 @@ async def _open_store(
 
 async def _blocking(container: Container, work: Callable[[], object]) -> None:
     await container.offload().start(work)
+
+
+async def _close_metadata(container: Container, failure: asyncio.Future[StoreFailed]) -> None:
+    """A checkpoint that fails is a failure like any other: what was acknowledged is in the log, and the process says so."""
+    log: Log = container.log()
+    try:
+        await _blocking(container, container.metadata().close)
+    except StoreFailed as error:
+        log.error("index_close_failed", reason=error.hint)
+        if not failure.done():
+            failure.set_result(error)
 
 
 async def _close_segments(container: Container, failure: asyncio.Future[StoreFailed]) -> None:

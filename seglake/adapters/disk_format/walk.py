@@ -38,12 +38,15 @@ class Gap(NamedTuple):
 
 def walk(read: Read, codec: RecordCodec, start: int, stop: int) -> Iterator[Found | Gap]:
     """Records and gaps from ``start`` to ``stop``. UnknownFormat when a sound record is of a newer version."""
-    block, base, position = memoryview(b""), start, start
+    # This loop runs half a million times for a full segment: headers are cut from bytes, payloads from a view.
+    data, base, position = b"", start, start
+    block = memoryview(data)
     while position < stop:
         at = position - base
-        if at + HEADER_BYTES > len(block):
-            block, base, at = memoryview(read(min(BLOCK_BYTES, stop - position), position)), position, 0
-        header = codec.parse(block, at, position)
+        if at + HEADER_BYTES > len(data):
+            data, base, at = read(min(BLOCK_BYTES, stop - position), position), position, 0
+            block = memoryview(data)
+        header = codec.parse(data, at, position)
         if header is None:
             gap = _gap(read, codec, position, stop)
             yield gap
@@ -54,13 +57,11 @@ def walk(read: Read, codec: RecordCodec, start: int, stop: int) -> Iterator[Foun
         if end > stop:
             yield Gap(position, stop - position, "a record reaches beyond the end")
             return
-        if end - base > len(block):
-            block, base, at = (
-                memoryview(read(min(max(BLOCK_BYTES, end - position), stop - position), position)),
-                position,
-                0,
-            )
-            if len(block) < end - position:
+        if end - base > len(data):
+            size = max(BLOCK_BYTES, end - position)
+            data, base, at = read(min(size, stop - position), position), position, 0
+            block = memoryview(data)
+            if len(data) < end - position:
                 yield Gap(position, stop - position, "the file ends inside a record")
                 return
         yield Found(kind, sequence, offset, length, digest, block[at + HEADER_BYTES : end - base])

@@ -43,8 +43,10 @@ class Reserve:
             create = not self._files.exists(RESERVE_FILE)
             self._file = self._files.open(RESERVE_FILE, write=True, create=create)
             self._held = self._file.size() >= self._size
-            if not self._held:
-                self.restore()
+            if not self._held and self.restore():
+                # A ballast that a power failure takes away could not be given back at the next start.
+                self._file.sync()
+                self._files.sync_dir(".")
 
     def take(self, size: int) -> None:
         """Counts ``size`` payload bytes about to be written; StorageFull when they would eat into the reserve."""
@@ -77,16 +79,20 @@ class Reserve:
         with self._lock:
             if self._file is None or not self._held:
                 return False
+            try:
+                self._file.truncate(0)
+            except OSError as error:
+                self._log.warning("reserve_stuck", error=str(error), bytes=self._size)
+                return False
             self._held = False
-            self._file.truncate(0)
             self._looked_s = float("-inf")
         self._log.warning("reserve_released", bytes=self._size)
         return True
 
-    def restore(self) -> None:
-        """Takes the ballast again when there is room for it."""
+    def restore(self) -> bool:
+        """Takes the ballast again when there is room for it; True when it was taken."""
         if self._file is None or self._held or self._free() < self._size + self._size // 2:
-            return
+            return False
         with self._lock:
             try:
                 self._file.allocate(self._size)
@@ -94,12 +100,21 @@ class Reserve:
                 self._looked_s = float("-inf")
             except OSError as error:
                 self._log.warning("reserve_missing", error=str(error), bytes=self._size)
+                self._give_back(self._file)
+            return self._held
 
     def close(self) -> None:
         """Closes the file; the ballast stays on the disk."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _give_back(self, file: File) -> None:
+        """Half a ballast helps nobody: what an allocation took before it failed is returned."""
+        try:
+            file.truncate(0)
+        except OSError as error:
+            self._log.warning("reserve_stuck", error=str(error), bytes=self._size)
 
     def _free(self) -> int:
         try:

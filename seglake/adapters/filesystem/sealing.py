@@ -16,7 +16,7 @@ from seglake.adapters.disk_format.footer import (
     encode_trailer,
 )
 from seglake.adapters.disk_format.pack import PIECE_BYTES, PackHead, encode_entry_prefix, encode_head, encode_tail
-from seglake.adapters.disk_format.records import FOOTER_BYTES_MAX, HEADER_BYTES, RecordCodec, RecordKind
+from seglake.adapters.disk_format.records import FOOTER_BYTES_MAX, HEADER_BYTES, RecordCodec, RecordKind, claimed_digest
 from seglake.adapters.filesystem.layout import SEGMENTS_DIR, pack_name
 from seglake.adapters.filesystem.patient import patient_read
 from seglake.adapters.filesystem.publish import publish, sync_directory, sync_file
@@ -79,7 +79,7 @@ def _pack(file: File, codec: RecordCodec, footer: Footer, digest: bytes) -> Iter
     hasher = blake3()
     pieces = [encode_head(PackHead(codec.segment, digest, footer.created_ms))]
     gathered = count = 0
-    for offset, payload in _events(file, codec, footer):
+    for offset, payload in _events(file, footer):
         pieces.append(encode_entry_prefix(offset, len(payload)))
         pieces.append(bytes(payload))
         gathered += len(payload)
@@ -96,7 +96,7 @@ def _pack(file: File, codec: RecordCodec, footer: Footer, digest: bytes) -> Iter
     yield encode_tail(count, hasher)
 
 
-def _events(file: File, codec: RecordCodec, footer: Footer) -> Iterator[tuple[int, memoryview]]:
+def _events(file: File, footer: Footer) -> Iterator[tuple[int, memoryview]]:
     """Header offset and verified payload of each event of the index; FormatDamaged when one is not what was written."""
     read = patient_read(file)
     block, base = memoryview(b""), 0
@@ -106,8 +106,7 @@ def _events(file: File, codec: RecordCodec, footer: Footer) -> Iterator[tuple[in
             size = max(HEADER_BYTES + length, min(_BLOCK_BYTES, footer.end - offset))
             block, base = memoryview(read(size, offset)), offset
         at = offset - base
-        header = codec.parse(block, at, offset)
         payload = block[at + HEADER_BYTES : end - base]
-        if header is None or header.length != length or blake3(payload).digest() != header.digest:
+        if blake3(payload).digest() != claimed_digest(block, at):
             raise FormatDamaged("an event changed between its sync and the sealing of its segment", offset)
         yield offset, payload

@@ -80,6 +80,13 @@ def _text(name: str, value: str) -> str:
     return value
 
 
+def _harmless(name: str, value: str) -> str:
+    """An override comes percent-encoded and could bring line breaks into the answer's head."""
+    if not value.isprintable():
+        raise invalid_argument(name, value, "a header value holds no control characters")
+    return value
+
+
 def _shown(value: str) -> str:
     """A header value as ASCII: others are RFC 2047 encoded words, as S3 answers them."""
     return value if value.isascii() else f"=?UTF-8?B?{b64encode(value.encode()).decode()}?="
@@ -102,7 +109,7 @@ def shown(opened: Opened, query: Mapping[str, str]) -> list[tuple[str, str]]:
     ]
     kept: Mapping[str, str] | None = None
     if query:
-        overrides = {_OVERRIDES[name]: value for name, value in query.items() if name in _OVERRIDES}
+        overrides = {_OVERRIDES[name]: _harmless(name, value) for name, value in query.items() if name in _OVERRIDES}
         if overrides:
             kept = {**dict(manifest.headers), **overrides}
     typed = False

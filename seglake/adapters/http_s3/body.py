@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 
 from seglake.adapters.s3_protocol.aws_chunked import AwsChunkedDecoder, decoded_length, trailer_names
@@ -52,7 +53,8 @@ class RequestBody:
         headers = head.headers
         self._request = request
         self._head = head
-        self._expects_continue = "expect" in headers
+        # RFC 9110 section 10.1.1: the expectation of an HTTP/1.0 client is ignored, it cannot read an interim answer.
+        self._expects_continue = "expect" in headers and request.version >= HttpVersion11
         self._ended = False
         self._pending: list[memoryview] = []
         self._decoder: AwsChunkedDecoder | None = None

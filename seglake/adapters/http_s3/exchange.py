@@ -10,10 +10,12 @@ from aiohttp import web
 from seglake.adapters.http_s3.body import RequestBody
 from seglake.adapters.http_s3.config import FrontConfig
 from seglake.adapters.http_s3.watch import Transfer
+from seglake.adapters.s3_protocol.errors import invalid_argument
 from seglake.adapters.s3_protocol.request import RequestHead
 from seglake.adapters.s3_protocol.routing import Route
 from seglake.domain.model.credential import Identity
 from seglake.domain.model.errors import SeglakeError
+from seglake.domain.model.names import NULL_VERSION, parse_version_id
 from seglake.domain.ports.digests import Digests
 from seglake.domain.ports.log import Log
 from seglake.domain.services.access import Access
@@ -23,6 +25,13 @@ from seglake.domain.services.listing import Listings
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
+
+
+def checked_version(text: str) -> str:
+    """``text`` when it is a version id or ``null``, else S3Error InvalidArgument: it would be shown in a header."""
+    if text != NULL_VERSION and parse_version_id(text) is None:
+        raise invalid_argument("versionId", text, "Invalid version id specified")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,12 @@ class Exchange:
     def query(self) -> Mapping[str, str]:
         """The request's decoded query parameters."""
         return self.head.query
+
+    @property
+    def version(self) -> str | None:
+        """The version that the query names. S3Error InvalidArgument when no version can have this id."""
+        text = self.head.query.get("versionId")
+        return None if text is None else checked_version(text)
 
     def note_damage(self, error: SeglakeError) -> None:
         """Logs that an answer was cut because its bytes could not be verified."""

@@ -2,7 +2,7 @@
 
 Source: API Reference of CopyObject and UploadPartCopy (x-amz-copy-source, x-amz-copy-source-range).
 
-    source = ["/"] bucket "/" key ["?versionId=" version]          bucket and key percent-encoded
+    source = ["/"] bucket "/" key ["?versionId=" version]          percent-encoded, by some clients with the slashes
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def parse_copy_source(text: str) -> CopySource:
         raise invalid_argument(_HEADER, text, "the versionId is empty; leave it out for the current version")
     if "?" in path or "&" in version:
         raise invalid_argument(_HEADER, text, "only ?versionId= may follow the key; write a '?' of the key as %3F")
-    bucket, slash, raw_key = _decode(path.removeprefix("/"), text).partition("/")
+    bucket, slash, raw_key = _decode(path, text).removeprefix("/").partition("/")
     if not slash or not bucket or not raw_key:
         raise invalid_argument(_HEADER, text, "it must be /<bucket>/<key> or <bucket>/<key>, percent-encoded")
     keys: tuple[str, ...] = (raw_key,)
     if "+" in path:
-        spaced = _decode(path.removeprefix("/").replace("+", " "), text).partition("/")[2]
+        spaced = _decode(path.replace("+", " "), text).removeprefix("/").partition("/")[2]
         if spaced and spaced != raw_key:
             keys = (raw_key, spaced)
     return CopySource(bucket, keys, _decode(version, text) if mark else None)

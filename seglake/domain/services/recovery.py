@@ -83,6 +83,17 @@ def _several_batches(ticks: list[int]) -> bool:
     return any(b - a >= _BATCH_GAP_TICKS for a, b in itertools.pairwise(ordered))
 
 
+def refuse_lost_index(files: SegmentFiles) -> None:
+    """Before a new index is made: DataDirUnusable when segments show that there was one.
+
+    An index is safe on the disk before the first event is. A new one beside such segments would, at the next start,
+    pass for an old one that acknowledged nothing - so it must not be made at all.
+    """
+    for segment in files.list():
+        if files.sealed(segment) or next(files.tail(segment, 0), None) is not None:
+            raise DataDirUnusable(STALE_INDEX)
+
+
 class Recovery:
     """Makes segments and index agree, before anything listens. Idempotent; a crash in it changes nothing about that."""
 

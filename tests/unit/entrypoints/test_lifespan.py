@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from seglake.adapters.filesystem.store import FilesystemSegmentStore
+from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.domain.model.errors import DataDirLocked, DataDirUnusable, StoreFailed
 from seglake.entrypoints import lifespan as module
 from seglake.entrypoints.lifespan import CannotListen, Running, lifespan
@@ -162,6 +163,22 @@ async def test_a_failure_is_told_and_nothing_is_sealed_after_it(
         await asyncio.sleep(0)
     assert closed == []
     assert log.events("error") == ["store_failed"]
+
+
+async def test_an_index_that_does_not_close_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    close = SqliteMetadataStore.close
+
+    def broken(store: SqliteMetadataStore) -> None:
+        close(store)
+        raise StoreFailed("checkpointing failed")
+
+    monkeypatch.setattr(SqliteMetadataStore, "close", broken)
+    async with lifespan(_settings(tmp_path), RecordingLog()) as running:
+        pass
+    assert running.failure.result().hint == "checkpointing failed"
+    monkeypatch.undo()
+    async with lifespan(_settings(tmp_path), RecordingLog()) as again:
+        assert await _answers(again)
 
 
 async def test_a_bug_in_the_housekeeping_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:

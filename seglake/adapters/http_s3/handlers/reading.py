@@ -31,7 +31,7 @@ def _command(x: Exchange) -> ReadObject:
     if query:
         number = query.get("partNumber")
         part = ascii_number(number, "partNumber") if number is not None else None
-        version = query.get("versionId")
+        version = x.version
     return ReadObject(
         x.bucket, x.key, version, read_conditions(headers), (parse_range(text) or ()) if text else (), part
     )

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from seglake.adapters.http_s3.attributes import checksum_fields, received, storage_class
 from seglake.adapters.http_s3.documents import read_document
-from seglake.adapters.http_s3.exchange import Exchange
+from seglake.adapters.http_s3.exchange import Exchange, checked_version
 from seglake.adapters.http_s3.respond import answer, document
 from seglake.adapters.s3_protocol import xml_in, xml_out
 from seglake.adapters.s3_protocol.checksums import requested_algorithm
@@ -43,7 +43,7 @@ async def put_object(x: Exchange) -> web.StreamResponse:
 
 async def delete_object(x: Exchange) -> web.StreamResponse:
     """API: DeleteObject."""
-    command = DeleteObject(x.key, x.query.get("versionId"), write_conditions(x.headers))
+    command = DeleteObject(x.key, x.version, write_conditions(x.headers))
     deleted = await x.services.writes.delete(x.bucket, command)
     return answer(x.request_id, _deleted_fields(deleted), status=204)
 
@@ -91,6 +91,8 @@ def sources_of(x: Exchange) -> list[CopySource]:
     Some clients write a space as ``+`` (s5cmd): the literal reading comes first, the other when no such key exists.
     """
     named = parse_copy_source(x.headers[COPY_SOURCE])
+    if named.version is not None:
+        checked_version(named.version)
     x.authorize("s3:GetObjectVersion" if named.version else "s3:GetObject", named.bucket)
     conditions = read_conditions(x.headers, "x-amz-copy-source-")
     return [CopySource(named.bucket, key, named.version, conditions) for key in named.keys]

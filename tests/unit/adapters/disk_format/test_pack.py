@@ -95,3 +95,14 @@ def test_an_entry_that_breaks_its_frame_is_refused(wrong: bytes) -> None:
     pack = body + encode_tail(1, blake3(body))
     with pytest.raises(FormatDamaged):
         list(entries(reader(pack), len(pack)))
+
+
+@given(st.integers(0, 2**40), st.integers(0, 2**26))
+def test_an_entrys_prefix_is_deterministic_cbor(offset: int, length: int) -> None:
+    assert encode_entry_prefix(offset, length) == cbor2.dumps([offset, length, 0], canonical=True)[:-1]
+
+
+@pytest.mark.parametrize("offset", [65535, 65536, 2**32 - 1, 2**32])
+@pytest.mark.parametrize("length", [255, 256, 65535, 65536])
+def test_prefixes_at_their_borders(offset: int, length: int) -> None:
+    assert encode_entry_prefix(offset, length) == cbor2.dumps([offset, length, 0], canonical=True)[:-1]

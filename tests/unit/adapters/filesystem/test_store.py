@@ -421,3 +421,28 @@ def test_a_sync_during_which_another_failed_acknowledges_nothing() -> None:
     with pytest.raises(StoreFailed):
         segment.sync_to(segment.tail)
     assert segment.synced == 0
+
+
+def test_a_ballast_that_cannot_be_given_up_leaves_the_refusal_as_it_is() -> None:
+    disk, faults = CrashFileSystem(), Faults()
+    store = make_store(FaultyFileSystem(disk, faults), ManualClock(), reserve=RESERVE)
+    journal = store.journal(())
+    journal.append_event(event(1))
+    faults.plan = Plan(faults.calls.count("pwritev") + 1, Fault.ENOSPC, operation="pwritev")
+    store._reserve._file = BrokenTruncate(store._reserve._file, Faults(), None)  # type: ignore[arg-type]
+    with pytest.raises(StorageFull):
+        journal.flush()
+    assert disk.open(RESERVE_FILE).size() == RESERVE
+
+
+class BrokenTruncate(FaultyFile):
+    def truncate(self, size: int, /) -> None:
+        raise OSError(errno.EIO, "truncate")
+
+
+def test_a_ballast_that_finds_no_room_takes_none() -> None:
+    disk, faults = CrashFileSystem(), Faults(Plan(1, Fault.ENOSPC, operation="allocate"))
+    log = Lines()
+    make_store(FaultyFileSystem(disk, faults), ManualClock(), reserve=RESERVE, log=log)
+    assert log.named("reserve_missing")
+    assert disk.open(RESERVE_FILE).size() == 0

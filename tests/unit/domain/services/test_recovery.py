@@ -8,7 +8,7 @@ from seglake.domain.model.errors import DataDirUnusable, FormatDamaged, NoSuchKe
 from seglake.domain.model.events import BucketCreated
 from seglake.domain.model.hlc import COUNTER_BITS, HLC
 from seglake.domain.model.segment import Segment, SegmentState
-from seglake.domain.services.recovery import Recovery, RecoveryReport
+from seglake.domain.services.recovery import Recovery, RecoveryReport, refuse_lost_index
 from tests.unit.fixtures import Store
 
 
@@ -218,3 +218,14 @@ async def test_writes_go_on_after_recovery(store: Store) -> None:
         await store.get("ghost")
     assert _restart(store).missing == ()
     assert await store.get("after") == b"2"
+
+
+async def test_a_lost_index_is_noticed_before_a_new_one_is_made() -> None:
+    store = Store()
+    refuse_lost_index(store.files)
+    await store.bucket()
+    with pytest.raises(DataDirUnusable, match="rebuild-index"):
+        refuse_lost_index(store.files)
+    store.segment_store.close()
+    with pytest.raises(DataDirUnusable, match="rebuild-index"):
+        refuse_lost_index(store.files)
