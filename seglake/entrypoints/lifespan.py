@@ -162,7 +162,7 @@ async def _blocking(container: Container, work: Callable[[], object]) -> None:
 
 
 async def _close_metadata(container: Container, failure: asyncio.Future[StoreFailed]) -> None:
-    """A checkpoint that fails is a failure like any other: what was acknowledged is in the log, and the process says so."""
+    """A checkpoint that fails is a failure like any other; what was acknowledged is safe in the write-ahead log."""
     log: Log = container.log()
     try:
         await _blocking(container, container.metadata().close)

@@ -161,7 +161,8 @@ def test_a_copied_range_must_lie_in_the_source(s3: Any, bucket: str, source: dic
     [
         ("no-such-bucket/k", (404, "NoSuchBucket")),
         ("{bucket}/absent", (404, "NoSuchKey")),
-        ("{bucket}/source?versionId=nonsense", (404, "NoSuchVersion")),
+        ("{bucket}/source?versionId=nonsense", (400, "InvalidArgument")),
+        ("{bucket}/source?versionId=00000000000000000000", (404, "NoSuchVersion")),
         ("{bucket}", (400, "InvalidArgument")),
         ("arn:aws:s3:us-east-1:123456789012:accesspoint/a/object/k", (501, "NotImplemented")),
     ],

@@ -127,11 +127,24 @@ def test_delete_objects_removes_versions_and_makes_markers(s3: Any, bucket: str)
     assert refused(s3.delete_bucket, Bucket=bucket) == (409, "BucketNotEmpty")
 
 
-@pytest.mark.parametrize("version", ["nonsense", "0" * 20, "null", "../x"])
-def test_a_version_that_never_was_is_404(s3: Any, bucket: str, version: str) -> None:
+def test_a_version_that_is_not_there_is_404(s3: Any, bucket: str) -> None:
     configure(s3, bucket, "Enabled")
-    put(s3, bucket, b"body")
-    assert refused(s3.get_object, Bucket=bucket, Key="k", VersionId=version) == (404, "NoSuchVersion")
+    version = put(s3, bucket, b"body")
+    for absent in ("null", "0" * 20):
+        assert refused(s3.get_object, Bucket=bucket, Key="k", VersionId=absent) == (404, "NoSuchVersion")
+    assert refused(s3.get_object, Bucket=bucket, Key="other", VersionId=version) == (404, "NoSuchVersion")
+
+
+@pytest.mark.parametrize("version", ["nonsense", "../x", "0" * 21, "NULL"])
+def test_a_version_that_never_could_be_is_400(s3: Any, bucket: str, version: str) -> None:
+    put_at = s3.put_object(Bucket=bucket, Key="k", Body=b"body")
+    for operation in (s3.get_object, s3.delete_object):
+        assert refused(operation, Bucket=bucket, Key="k", VersionId=version) == (400, "InvalidArgument")
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k", "VersionId": version}]})
+    assert [(one["Key"], one["VersionId"], one["Code"]) for one in answer["Errors"]] == [
+        ("k", version, "NoSuchVersion")
+    ]
+    assert s3.head_object(Bucket=bucket, Key="k")["ETag"] == put_at["ETag"]
 
 
 def test_the_life_of_a_bucket(s3: Any, bucket: str) -> None:

@@ -69,8 +69,9 @@ def live(rehearsal: Rehearsal, plan: Plan) -> Life:
     files = FaultyFileSystem(life.disk, faults, on_failed_sync=_forget)
     try:
         stack = open_stack(files, rehearsal.options)
-    except (SeglakeError, OSError) as error:
-        assert faults.failed, f"the store did not open although nothing failed: {error!r}"
+    except (SeglakeError, OSError):
+        if not faults.failed:
+            raise
         return life
     life.opened = True
     for number, operation in enumerate(rehearsal.operations):
@@ -106,12 +107,7 @@ def _one(life: Life, stack: Stack, number: int, operation: Operation) -> None:
 def _ask(stack: Stack, operation: Operation) -> list[tuple[Operation, Any]]:
     if isinstance(operation, Together):
         coroutines = [attempt(one, stack) for one in operation.operations]
-        try:
-            return list(zip(operation.operations, stack.committer.together(coroutines), strict=True))
-        except StoreFailed as error:
-            for coroutine in coroutines:
-                coroutine.close()
-            return [(one, error) for one in operation.operations]
+        return list(zip(operation.operations, stack.committer.together(coroutines), strict=True))
     try:
         return [(operation, drive(attempt(operation, stack)))]
     except Exception as error:  # noqa: BLE001 - judged by the caller
@@ -134,8 +130,9 @@ def _stop(stack: Stack, faults: Faults) -> None:
     """A stop of whatever kind is left to it; it may fail, but only as declared."""
     try:
         stack.close()
-    except SeglakeError as error:
-        assert faults.failed, f"closing failed although nothing else did: {error!r}"
+    except SeglakeError:
+        if not faults.failed:
+            raise
     finally:
         stack.let_go()
 
@@ -157,7 +154,8 @@ def check_life(life: Life, rehearsal: Rehearsal, random: Random) -> None:
             assert any(_blurred(seen, known) == _blurred(one, known) for one in allowed), (
                 f"seen {str(seen)[:800]}, allowed {str(allowed)[:1600]}"
             )
-            check_sound(stack)
+            # A pack is not made of what the disk would not read back; that is told, and rebuilding does without it.
+            check_sound(stack, tolerated="pack is missing" if "pread" in life.faults.failed else "")
         finally:
             stack.let_go()
 

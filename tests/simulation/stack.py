@@ -107,8 +107,12 @@ class GatheringCommitter(Committer):
     def __init__(self, metadata: MetadataStore, segments: SegmentStore) -> None:
         self._metadata = metadata
         self._segments = segments
-        self._direct = DirectCommitter(metadata, segments)
+        self._direct = DirectCommitter(metadata, segments, on_failure=self._fail)
         self.gathering = False
+        self.failure: StoreFailed | None = None
+
+    def _fail(self, failure: StoreFailed) -> None:
+        self.failure = failure
 
     async def commit(self, script: Script[T], /, *, after: Sequence[DurableMark] = (), size: int = 0) -> T:
         if not self.gathering:
@@ -132,12 +136,21 @@ class GatheringCommitter(Committer):
                     outcomes[number] = done.value
                 except Exception as error:  # noqa: BLE001 - an outcome like any other
                     outcomes[number] = error
-            committed = run_batch(self._metadata, self._segments, [one for _, one in waiting]) if waiting else []
+            committed = self._commit([one for _, one in waiting]) if waiting else []
             for (number, _), outcome in zip(waiting, committed, strict=True):
                 outcomes[number] = _end(coroutines[number], outcome)
             return outcomes
         finally:
             self.gathering = False
+
+    def _commit(self, waiting: Sequence[_Waiting]) -> list[Any]:
+        if self.failure is not None:
+            return [StoreFailed(self.failure.hint) for _ in waiting]
+        try:
+            return run_batch(self._metadata, self._segments, waiting)
+        except StoreFailed as failure:
+            self._fail(failure)
+            return [StoreFailed(failure.hint) for _ in waiting]
 
 
 def _end(coroutine: Coroutine[Any, Any, Any], outcome: Any) -> Any:
@@ -217,7 +230,10 @@ class Stack:
         self.root_key = RootKey(metadata, committer, box, self.clock, randomness)
 
     def close(self) -> None:
-        """A clean stop: what is open is sealed and noted, then the index is closed."""
+        """A clean stop: what is open is sealed and noted, the index closed. After a failure nothing is sealed."""
+        if self.committer.failure is not None:
+            self.let_go()
+            return
         try:
             rows = self.segments.close()
             (outcome,) = self.metadata.apply([NoteSegments(tuple(rows))], NoRecords())

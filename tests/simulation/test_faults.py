@@ -1,4 +1,4 @@
-"""P5: every call of the disk fails once, in every way, and for ever: nothing acknowledged is lost, nothing is made up."""
+"""P5: every call of the disk fails, once and for ever, in many ways: what was acknowledged stays, all else is told."""
 
 from __future__ import annotations
 

@@ -27,7 +27,6 @@ PAGES_TO_COME: frozenset[str] = frozenset(
         "docs/architecture.md",
         "docs/durability.md",
         "docs/performance.md",
-        "docs/s3.md",
     }
 )
 

@@ -1,7 +1,8 @@
 """While one batch flushes the next gathers: the disk sets the pace, no timer does, and each waiter wakes with its own.
 
 One thread owns every commit. It takes what waits (bounded in scripts and bytes), commits it as one batch and wakes all
-waiters of that batch with a single message to the event loop. A commit that meets an idle thread starts at once.
+waiters of that batch with a single message to the event loop. The event loop hands scripts over as soon as one of its
+rounds brings no further script: requests that are ready together commit together, and one that is alone does not wait.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 OPS_MAX = 256
 BYTES_MAX = 16 << 20
+ROUNDS_MAX = 32
+"""So many rounds of the event loop may bring further scripts before those that came first go ahead without more."""
 SLOW_S = 1.0
 """A batch that takes longer is logged: the disk, or a neighbour on it, is in trouble."""
 
@@ -90,18 +93,44 @@ class GroupCommitter(Committer):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: StoreFailed | None = None
         self._closed = False
+        self._gathered: list[_Op] = []
+        self._seen = 0
+        self._rounds = 0
 
     # ------------------------------------------------------------------------------------------- the event loop's side
     async def commit(self, script: Script[T], /, *, after: Sequence[DurableMark] = (), size: int = 0) -> T:
         """Joins the next batch. Cancelled before that batch begins, the script does not run."""
         future = self._future()
-        self._queue.put(_Op(script, after, size, future))
+        gathered = self._gathered
+        gathered.append(_Op(script, after, size, future))
+        if len(gathered) == 1:
+            self._seen, self._rounds = 1, 0
+            future.get_loop().call_soon(self._hand_over)
         result: T = await future
         return result
+
+    def _hand_over(self) -> None:
+        """Gives the thread what was gathered, unless the last round of the event loop brought more of it."""
+        gathered = self._gathered
+        if len(gathered) > self._seen and self._rounds < ROUNDS_MAX:
+            self._seen = len(gathered)
+            self._rounds += 1
+            gathered[0].future.get_loop().call_soon(self._hand_over)
+            return
+        self._gathered = []
+        put = self._queue.put
+        for op in gathered:
+            put(op)
+
+    def _hand_over_now(self) -> None:
+        """What comes next must not overtake what was gathered."""
+        self._rounds = ROUNDS_MAX
+        self._hand_over()
 
     async def call(self, work: Callable[[], T], /) -> T:
         """Runs ``work`` between two batches; its error goes to the caller alone, but StoreFailed ends the store."""
         future = self._future()
+        self._hand_over_now()
         self._queue.put(_Call(work, future))
         result: T = await future
         return result
@@ -112,6 +141,7 @@ class GroupCommitter(Committer):
         thread, self._thread = self._thread, None
         if thread is None or self._loop is None:
             return
+        self._hand_over_now()
         drained = self._loop.create_future()
         self._queue.put(_Call(lambda: None, drained))
         self._queue.put(_STOP)

@@ -27,9 +27,14 @@ from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
 
 
+def is_version(text: str) -> bool:
+    """Whether a version could have this id."""
+    return text == NULL_VERSION or parse_version_id(text) is not None
+
+
 def checked_version(text: str) -> str:
     """``text`` when it is a version id or ``null``, else S3Error InvalidArgument: it would be shown in a header."""
-    if text != NULL_VERSION and parse_version_id(text) is None:
+    if not is_version(text):
         raise invalid_argument("versionId", text, "Invalid version id specified")
     return text
 

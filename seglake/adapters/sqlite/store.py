@@ -70,10 +70,10 @@ class SqliteMetadataStore(MetadataStore):
                 _quick_check(session)
             self._settle(session)
         except apsw.Error as error:
-            connection.close(True)
+            _give_up(connection)
             raise _unopened(self._disk.path, error) from error
         except BaseException:
-            connection.close(True)
+            _give_up(connection)
             raise
         if self._disk.exclusive:
             self._sole = Reader(session)
@@ -143,6 +143,15 @@ class SqliteMetadataStore(MetadataStore):
                 self._pool.close()
             if writer is not None:
                 writer.close()
+
+
+def _give_up(connection: apsw.Connection) -> None:
+    """Closes what could not be opened properly; the error that led here is the one to tell."""
+    try:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.close(True)
+    except apsw.Error:
+        pass
 
 
 def _quick_check(session: Session) -> None:

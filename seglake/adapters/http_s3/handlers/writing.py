@@ -8,7 +8,7 @@ from aiohttp import web
 
 from seglake.adapters.http_s3.attributes import checksum_fields, received, storage_class
 from seglake.adapters.http_s3.documents import read_document
-from seglake.adapters.http_s3.exchange import Exchange, checked_version
+from seglake.adapters.http_s3.exchange import Exchange, checked_version, is_version
 from seglake.adapters.http_s3.respond import answer, document
 from seglake.adapters.s3_protocol import xml_in, xml_out
 from seglake.adapters.s3_protocol.checksums import requested_algorithm
@@ -16,7 +16,7 @@ from seglake.adapters.s3_protocol.conditions import read_conditions, write_condi
 from seglake.adapters.s3_protocol.copy_source import parse_copy_source
 from seglake.adapters.s3_protocol.domain_errors import to_s3
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
-from seglake.domain.model.errors import NoSuchKey, SeglakeError
+from seglake.domain.model.errors import NoSuchKey, NoSuchVersion, SeglakeError
 from seglake.domain.model.manifest import Pairs
 from seglake.domain.services.copying import CopyObject, CopySource
 from seglake.domain.services.object_writes import Deleted, DeleteObject, PutObject, Stored
@@ -65,6 +65,8 @@ async def delete_objects(x: Exchange) -> web.StreamResponse:
         command = DeleteObject(entry.key, entry.version, entry.conditions)
         try:
             x.authorize("s3:DeleteObjectVersion" if entry.version else "s3:DeleteObject", x.bucket)
+            if entry.version is not None and not is_version(entry.version):
+                raise NoSuchVersion(entry.key, entry.version)
         except SeglakeError as refused:
             outcomes.append((command, refused))
         else:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +22,7 @@ def raising(error: BaseException) -> Iterator[None]:
     async def handler(_exchange: Any) -> Any:
         raise error
 
-    with patch.dict(HANDLERS, {Operation.GetObject: handler}):  # type: ignore[arg-type]
+    with patch.dict(HANDLERS, {Operation.GetObject: handler}):
         yield
 
 
@@ -59,6 +60,18 @@ async def test_failures_of_the_store_are_answered_without_its_paths(
         assert reply.headers["retry-after"] == "3"
     if status == 500:
         assert store.log.lines[-1][1] == "store_refused"
+
+
+@pytest.mark.parametrize("expect", [{}, {"expect": "100-continue"}])
+async def test_only_a_refusal_of_an_announced_body_ends_the_connection(store: Front, expect: dict[str, str]) -> None:
+    """Whether the body still comes is not known then; without the announcement it is read and dropped."""
+    bad = store.signed("PUT", "/alpha/k", expect, b"x" * 1000)
+    bad = bad.with_header("authorization", bad.headers["authorization"][:-1] + "g")
+    async with store.wire() as wire:
+        await wire.send(bad.head() if expect else bad.bytes())
+        reply = await wire.reply("PUT")
+        assert reply.code == "AuthorizationHeaderMalformed"
+        assert ("connection" in reply.headers) == bool(expect)
 
 
 async def test_request_ids_are_never_the_same(store: Front) -> None:
@@ -121,8 +134,6 @@ async def test_a_changed_secret_counts_at_once(store: Front) -> None:
 
 
 async def test_large_uploads_wait_for_their_turn_and_all_are_done() -> None:
-    import asyncio
-
     async with front(in_flight_bytes_max=1) as store:
         await store.put("/alpha")
         body = b"x" * (3 << 20)

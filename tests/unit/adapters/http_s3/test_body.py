@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -29,8 +30,6 @@ class FakeRequest:
     """What RequestBody needs of aiohttp's request."""
 
     def __init__(self, version: Any = HttpVersion11) -> None:
-        import asyncio
-
         loop = asyncio.get_running_loop()
         self.content = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
         self.transport = Transport()
@@ -137,6 +136,17 @@ async def test_a_coded_body_without_its_end_never_ends_well() -> None:
     headers = {"content-length": "10", "x-amz-decoded-content-length": "5"}
     body = body_of(request, headers, PayloadMode.STREAMING_UNSIGNED_TRAILER)
     request.feed(b"5\r\nhello\r\n")
+    with pytest.raises(S3Error) as failed:
+        await whole(body)
+    assert failed.value.code is ErrorCode.IncompleteBody
+
+
+@pytest.mark.parametrize("announced", [4, 6])
+async def test_a_coded_body_of_another_length_is_incomplete(announced: int) -> None:
+    request = FakeRequest()
+    headers = {"content-length": "15", "x-amz-decoded-content-length": str(announced)}
+    body = body_of(request, headers, PayloadMode.STREAMING_UNSIGNED_TRAILER)
+    request.feed(b"5\r\nhello\r\n0\r\n\r\n")
     with pytest.raises(S3Error) as failed:
         await whole(body)
     assert failed.value.code is ErrorCode.IncompleteBody

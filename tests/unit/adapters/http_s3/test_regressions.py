@@ -208,12 +208,8 @@ async def test_s3_proxy_cve_2026_42882_authorisation_and_handler_see_one_path(st
     for method in ("GET", "DELETE"):
         reply = await send(store, store.signed(method, target, signer=DESTINATION_ONLY))
         assert b"the secret" not in reply.body
-        assert reply.code in ("AccessDenied", "NoSuchKey", "InvalidBucketName", "") and reply.status in (
-            204,
-            400,
-            403,
-            404,
-        )
+        assert reply.code in ("AccessDenied", "NoSuchKey", "InvalidBucketName", "")
+        assert reply.status in (204, 400, 403, 404)
     assert (await store.ask("GET", "/hidden/secret")).body == b"the secret"
 
 

@@ -61,7 +61,7 @@ async def test_head_keeps_the_length_that_the_handler_says() -> None:
     ("version", "keep", "word"),
     [(HttpVersion11, False, "close"), (HttpVersion10, True, "keep-alive"), (HttpVersion10, False, "close")],
 )
-async def test_the_end_of_a_connection_is_announced(version: Any, keep: bool, word: str) -> None:  # noqa: FBT001
+async def test_the_end_of_a_connection_is_announced(version: Any, keep: bool, word: str) -> None:
     request = FakeRequest(version=version, keep_alive=keep)
     _, headers, _ = await written(answer("ID"), request)
     assert headers["connection"] == word

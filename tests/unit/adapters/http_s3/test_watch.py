@@ -21,8 +21,9 @@ class Scene:
         transport = SimpleNamespace(get_write_buffer_size=lambda: self.buffered, abort=self._abort)
         self.content = SimpleNamespace(is_eof=lambda: self.ended, total_bytes=0, set_exception=self._fail)
         request: Any = SimpleNamespace(transport=transport, content=self.content)
-        self.body: Any = SimpleNamespace(received=0, stalled=False)
-        self.transfer: Transfer = self.watch.enter(request, self.body)
+        self.body = SimpleNamespace(received=0, stalled=False)
+        body: Any = self.body
+        self.transfer: Transfer = self.watch.enter(request, body)
 
     def _abort(self) -> None:
         self.aborted = True

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice
@@ -31,7 +33,7 @@ async def test_later_damage_cuts_the_answer_and_never_ends_it_as_if_whole(store:
     store.store.segments.damage(chunks_of(store, "large")[2])
     async with store.wire() as wire:
         with pytest.raises(ConnectionEnded, match="within the body"):
-            await wire.ask(store.signed("GET", "/alpha/large"))
+            await asyncio.wait_for(wire.ask(store.signed("GET", "/alpha/large")), 5)
     assert "answer_cut" in store.log.events("error")
     whole = await store.ask("GET", "/alpha/large", {"range": f"bytes=0-{2 * CHUNK_BYTES - 1}"})
     assert whole.body == BODY[: 2 * CHUNK_BYTES], "what is intact is served"
@@ -42,7 +44,7 @@ async def test_damage_beyond_the_first_of_several_ranges_cuts_the_answer(store: 
     store.store.segments.damage(chunks_of(store, "large")[2])
     async with store.wire() as wire:
         with pytest.raises(ConnectionEnded):
-            await wire.ask(store.signed("GET", "/alpha/large", {"range": "bytes=0-1,-2"}))
+            await asyncio.wait_for(wire.ask(store.signed("GET", "/alpha/large", {"range": "bytes=0-1,-2"})), 5)
 
 
 async def test_damage_where_several_ranges_begin_is_a_clean_refusal(store: Front) -> None:
