@@ -59,6 +59,7 @@ def front_config_of(settings: Settings) -> FrontConfig:
         header_bytes_max=settings.max_header_bytes,
         in_flight_bytes_max=settings.max_in_flight,
         idle_timeout_s=settings.idle_timeout,
+        head_timeout_s=settings.read_header_timeout,
         body_bytes_per_s_min=settings.body_min_rate,
         stall_window_s=settings.body_rate_window,
         access_log=settings.access_log,

@@ -82,6 +82,7 @@ def running_server(data_dir: Path, *flags: str, stopped_inside: bool = False) ->
             code = process.wait(timeout=60)
             assert code == 0, f"the server ended with {code}: {log.read_text()[-2000:]}"
         process.stdout.close()
+    assert SECRET not in log.read_text(), "the secret is in the log"
     assert "Traceback" not in log.read_text(), f"the server logged a bug: {log.read_text()[-4000:]}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -106,6 +107,9 @@ class Capture:
     exhaustive: int = 3
     samples: int = 2
     per_boundary: int = 4
+    kills: float = 0.0
+    """Share of the operations after which the process alone dies: what it wrote is still there, and still not safe."""
+    killed: list[tuple[CrashFileSystem, int, int, str]] = field(default_factory=list)
     states: list[tuple[CrashFileSystem, int, int, str]] = field(default_factory=list)
     boundaries: int = 0
     first: int = 0
@@ -115,6 +119,8 @@ class Capture:
     def at_boundary(self, disk: CrashFileSystem, operation: str, name: str) -> None:
         """Keeps a few of the disks that the power failure after this operation could leave; none twice."""
         self.boundaries += 1
+        if self.kills and self.random.random() < self.kills:
+            self.killed.append((left_by_a_killed_process(disk), self.first, self.last, f"after {operation} {name}"))
         found = list(disk.crash_states(self.random, exhaustive=self.exhaustive, samples=self.samples))
         if len(found) > self.per_boundary:
             found = [found[0], *self.random.sample(found[1:], self.per_boundary - 1)]
@@ -123,6 +129,15 @@ class Capture:
             if mark not in self._seen:
                 self._seen.add(mark)
                 self.states.append((image, self.first, self.last, f"after {operation} {name}"))
+
+
+def left_by_a_killed_process(disk: CrashFileSystem) -> CrashFileSystem:
+    """The same disk with the same things still unsynced."""
+    observe, disk.observe = disk.observe, None
+    try:
+        return copy.deepcopy(disk)
+    finally:
+        disk.observe = observe
 
 
 class StoreDied(Exception):

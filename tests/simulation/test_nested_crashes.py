@@ -47,15 +47,20 @@ def rebuild(disk: CrashFileSystem, options: Options) -> None:
 
 
 def first_crashes(workload: Named, random: Random, count: int) -> tuple[Ledger, list[tuple[CrashFileSystem, int, int]]]:
-    """The ledger of a workload, and some of the disks that a power failure in it may leave."""
+    """The ledger of a workload, and some of the disks that a power failure in it, or kill -9, may leave."""
     disk = CrashFileSystem()
-    capture = Capture(random)
+    capture = Capture(random, kills=0.3)
     disk.observe = capture.at_boundary
     session = run_workload(workload.run, disk, workload.options, capture)
     session.stack.let_go()
     # The first operations make the store itself; most of what is worth mending comes later.
     states = [(image, first, last) for image, first, last, _ in capture.states if first]
-    return session.ledger, random.sample(states, min(count, len(states)))
+    killed = [(image, first, last) for image, first, last, _ in capture.killed if first]
+    half = count // 2
+    return session.ledger, [
+        *random.sample(states, min(count - half, len(states))),
+        *random.sample(killed, min(half, len(killed))),
+    ]
 
 
 def crash_while_mending(

@@ -22,6 +22,9 @@ class FrontConfig:
     in_flight_bytes_max: int = 256 << 20
     """Buffers of all large payloads together; more uploads wait for their turn."""
     idle_timeout_s: float = 15.0
+    """An idle connection is closed after this."""
+    head_timeout_s: float = 10.0
+    """Time for a request's head, from its first byte."""
     body_bytes_per_s_min: int = 1 << 10
     stall_window_s: float = 30.0
     """Time over which a body or a reader must keep up the minimum rate."""

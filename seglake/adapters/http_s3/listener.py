@@ -23,17 +23,31 @@ _CUT_S = 0.1
 
 
 class S3Protocol(RequestHandler):
-    """aiohttp's connection, with S3's words for what its parser refuses."""
+    """aiohttp's connection, with S3's words for what its parser refuses.
 
-    __slots__ = ()
+    ``head_since`` is the loop's time at which the first bytes of a head came that is not complete yet, else None.
+    """
+
+    __slots__ = ("_heads", "head_since")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Turns away connections above the limit before they cost more than their socket."""
+        self._heads = 0
+        self.head_since: float | None = None
         super().connection_made(transport)
         manager = self._manager
         assert isinstance(manager, S3Server), "made by it"
         if len(manager.connections) > manager.connections_max:
             self.force_close()
+
+    def data_received(self, data: bytes) -> None:
+        """Notes whether a head has begun without ending; bytes of a body are the watch's matter."""
+        super().data_received(data)
+        if self._request_count != self._heads or self.busy:
+            self._heads = self._request_count
+            self.head_since = None
+        elif self.head_since is None and data:
+            self.head_since = self._loop.time()
 
     @property
     def busy(self) -> bool:
@@ -84,6 +98,14 @@ class S3Server(web.Server):
         """The protocol of a new connection."""
         return S3Protocol(self, loop=self._loop, **self._options)
 
+    def end_slow_heads(self, timeout_s: float) -> None:
+        """Closes every connection whose head began more than ``timeout_s`` ago and is not complete (A14)."""
+        oldest = self._loop.time() - timeout_s
+        for connection in self.connections:
+            assert isinstance(connection, S3Protocol), "made by this server"
+            if connection.head_since is not None and connection.head_since < oldest:
+                connection.force_close()
+
 
 class S3Listener:
     """The endpoint's sockets."""
@@ -92,6 +114,15 @@ class S3Listener:
         self._application = application
         self._server: asyncio.Server | None = None
         self._http: S3Server | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    def _end_slow_heads(self) -> None:
+        """Looks at all connections, and again after a tenth of the time that a head may take."""
+        if self._http is None or self._server is None:
+            return
+        timeout_s = self._application.config.head_timeout_s
+        self._http.end_slow_heads(timeout_s)
+        self._sweep = asyncio.get_running_loop().call_later(timeout_s / 10, self._end_slow_heads)
 
     async def start(
         self,
@@ -122,12 +153,15 @@ class S3Listener:
             self._server = await loop.create_server(self._http, sock=sockets[0], ssl=tls, backlog=BACKLOG)
         else:
             self._server = await loop.create_server(self._http, host, port, ssl=tls, backlog=BACKLOG)
+        self._end_slow_heads()
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self, timeout_s: float) -> None:
         """Stops accepting, lets requests under way end within ``timeout_s``, then cuts what is left. Idempotent."""
         if self._server is None or self._http is None:
             return
+        if self._sweep is not None:
+            self._sweep.cancel()
         self._server.close()
         self._application.draining = True
         try:

@@ -11,6 +11,7 @@ import pytest
 from seglake.adapters.http_s3.handlers.table import HANDLERS
 from seglake.adapters.s3_protocol.operations import Operation
 from seglake.domain.model import errors as domain
+from seglake.domain.model.limits import Limits
 from tests.unit.adapters.http_s3.front import NOW, ROOT, Front, front
 from tests.wire import Mode
 
@@ -139,6 +140,23 @@ async def test_large_uploads_wait_for_their_turn_and_all_are_done() -> None:
         body = b"x" * (3 << 20)
         replies = await asyncio.gather(*[store.ask("PUT", f"/alpha/k{n}", {}, body) for n in range(4)])
         assert [reply.status for reply in replies] == [200] * 4
+
+
+async def test_buckets_that_demand_conditions_refuse_overwrites_without() -> None:
+    limits = Limits(require_if_match=frozenset({"alpha"}))
+    async with front(limits) as store:
+        await store.put("/alpha")
+        await store.put("/beta")
+        for bucket in ("alpha", "beta"):
+            await store.put(f"/{bucket}/k", b"first")
+        refused = await store.ask("PUT", "/alpha/k", {}, b"second")
+        assert (refused.status, refused.code) == (412, "PreconditionFailed")
+        assert "If-Match" in refused.element("Message")
+        assert (await store.ask("DELETE", "/alpha/k")).status == 412
+        assert (await store.ask("GET", "/alpha/k")).body == b"first"
+        etag = (await store.ask("HEAD", "/alpha/k")).headers["etag"]
+        await store.put("/alpha/k", b"second", {"if-match": etag})
+        await store.put("/beta/k", b"second")
 
 
 async def test_the_secret_is_in_no_answer(store: Front) -> None:

@@ -47,6 +47,28 @@ async def test_many_headers_together_are_bounded() -> None:
             assert (await wire.ask(store.signed("GET", "/"))).status == 200
 
 
+async def test_a_head_that_does_not_end_is_cut_while_others_are_served() -> None:
+    async with front(head_timeout_s=0.3, idle_timeout_s=30.0) as store, store.wire() as slow, store.wire() as good:
+        await slow.send(b"GET /alpha HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+        for _ in range(3):
+            await asyncio.sleep(0.15)
+            assert (await good.ask(store.signed("GET", "/"))).status == 200
+        assert await slow.ended()
+        assert (await good.ask(store.signed("GET", "/"))).status == 200
+
+
+async def test_a_slow_body_and_an_idle_connection_are_not_taken_for_a_slow_head() -> None:
+    async with front(head_timeout_s=0.2) as store, store.wire() as wire:
+        await store.put("/alpha")
+        request = store.signed("PUT", "/alpha/k", {}, b"x" * 1000)
+        await wire.send(request.head() + request.body[:500])
+        await asyncio.sleep(0.5)
+        await wire.send(request.body[500:])
+        assert (await wire.reply("PUT")).status == 200
+        await asyncio.sleep(0.5)
+        assert (await wire.ask(store.signed("GET", "/"))).status == 200
+
+
 async def test_closing_lets_an_upload_end_and_ends_what_is_idle() -> None:
     store = Front(FrontConfig(), Limits())
     listener = S3Listener(store.application)
