@@ -81,6 +81,11 @@ class PowerFailure(Operator):
 
 
 @dataclass(frozen=True, slots=True)
+class Kill(Operator):
+    """The process dies while nothing is under way; what it wrote is there for the next one, but not yet safe."""
+
+
+@dataclass(frozen=True, slots=True)
 class RebuildIndex(Operator):
     """The index is lost, and made anew from the segments."""
 
@@ -194,6 +199,10 @@ class Session:
             return None
         if isinstance(operation, PowerFailure):
             self._fail_power(operation.seed)
+            return None
+        if isinstance(operation, Kill):
+            assert isinstance(self.files, CrashFileSystem), "the disk outlives the process"
+            self.reopen(clean=False, files=left_by_a_killed_process(self.files))
             return None
         if isinstance(operation, RebuildIndex):
             self.stack.close()

@@ -10,7 +10,7 @@ from seglake.adapters.filesystem.crash_files import CrashFileSystem
 
 from .ledger import Violation, check_sound, observe
 from .operations import Operation
-from .session import PowerFailure, RebuildIndex, Reopen, Session
+from .session import Kill, PowerFailure, RebuildIndex, Reopen, Session
 from .stack import Options, memory_stack
 from .workloads import Drawn, drawn_options
 
@@ -31,10 +31,12 @@ class Life(Drawn):
 
     def operate(self, session: Session) -> Operation:
         if self.disk:
-            kind = self.random.randrange(3)
+            kind = self.random.randrange(4)
             if kind == 0:
                 return PowerFailure(self.random.randrange(1 << 32))
-            if kind == 1 and self.random.random() < 0.3:
+            if kind == 1:
+                return Kill()
+            if kind == 2 and self.random.random() < 0.3:
                 return RebuildIndex()
             return super().operate(session)
         operation = super().operate(session)

@@ -81,6 +81,9 @@ def _recover_file(files: FileSystem, file: File, segment: bytes, committed: int,
             write_pack(files, file, codec, footer, row)
         except FormatDamaged as error:
             log.error("manifest_pack_refused", segment=segment.hex(), offset=error.offset, reason=error.what)
+    else:
+        # Its bytes were safe before it got its name; the process may have died before the name was.
+        sync_directory(files, MANIFESTS_DIR)
     return row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Awaitable
 from typing import Any
 
 from aiohttp import web
@@ -88,11 +89,18 @@ class S3Server(web.Server):
     """Makes one S3Protocol for each connection."""
 
     def __init__(self, application: S3Application, connections_max: int, **options: Any) -> None:
-        super().__init__(application.handle, **options)
+        super().__init__(self._begin, **options)
         self.application = application
         self.connections_max = connections_max
         self.field_bytes_max: int = options["max_field_size"]
         self._options = options
+
+    def _begin(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        """A whole head has come; what comes now is its body."""
+        connection = request.protocol
+        assert isinstance(connection, S3Protocol), "made by this server"
+        connection.head_since = None
+        return self.application.handle(request)
 
     def __call__(self) -> RequestHandler:
         """The protocol of a new connection."""
@@ -103,7 +111,8 @@ class S3Server(web.Server):
         oldest = self._loop.time() - timeout_s
         for connection in self.connections:
             assert isinstance(connection, S3Protocol), "made by this server"
-            if connection.head_since is not None and connection.head_since < oldest:
+            since = connection.head_since
+            if since is not None and since < oldest and not connection.busy:
                 connection.force_close()
 
 

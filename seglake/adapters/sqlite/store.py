@@ -68,6 +68,7 @@ class SqliteMetadataStore(MetadataStore):
             session = Session(connection)
             if unclean:
                 _quick_check(session)
+                _make_safe(connection)
             self._settle(session)
         except apsw.Error as error:
             _give_up(connection)
@@ -152,6 +153,15 @@ def _give_up(connection: apsw.Connection) -> None:
         connection.close(True)
     except apsw.Error:
         pass
+
+
+def _make_safe(connection: apsw.Connection) -> None:
+    """Syncs the last process's write-ahead log and empties it.
+
+    A killed process may leave a commit in the page cache only. SQLite reads it there and shows it, but whoever acts
+    on it - recovery seals segments as far as the index says - must not see it vanish in the next power failure.
+    """
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _quick_check(session: Session) -> None:

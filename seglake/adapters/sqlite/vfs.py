@@ -85,7 +85,8 @@ class PortVfs(apsw.VFS):
             raise apsw.CantOpenError(str(error)) from error
         except OSError as error:
             raise _failure(error, apsw.SQLITE_IOERR_ACCESS) from error
-        unnamed = create and bool(flags[0] & _SYNCED_WITH_NAME)
+        # As SQLite's own VFS: asked to create it, not whether it was there, since its name may be unsafe all the same.
+        unnamed = bool(flags[0] & apsw.SQLITE_OPEN_CREATE) and bool(flags[0] & _SYNCED_WITH_NAME)
         return PortVfsFile(self._files, file, _directory(path) if unnamed else None, powersafe=self._powersafe)
 
     def xRandomness(self, numbytes: int) -> bytes:  # noqa: N802
