@@ -22,14 +22,14 @@ FAILED = 1
 
 @dataclass(slots=True)
 class Copy:
-    """A copy of package and tests, in which one mutant at a time lives."""
+    """A copy of package, tests and documents, in which one mutant at a time lives."""
 
     place: Path
     _stamps: Iterator[int] = field(default_factory=lambda: count(2_000_000_000, 10))
 
     def __post_init__(self) -> None:
         ignored = shutil.ignore_patterns("__pycache__", ".hypothesis", "*.egg-info")
-        for name in ("seglake", "tests"):
+        for name in ("seglake", "tests", "docs"):
             shutil.copytree(ROOT / name, self.place / name, ignore=ignored)
         shutil.copy(ROOT / "pyproject.toml", self.place)
 

@@ -99,31 +99,14 @@ DURABILITY = (
         ),
     ),
     Mutant(
-        "acknowledged without any commit, which comes with the next batch",
-        _crashes("small"),
+        "what found no room is acknowledged with its batch",
+        ("tests/unit/adapters/commit",),
         (
             Edit(
-                _WRITER,
-                '        execute("BEGIN IMMEDIATE")\n        tx.begin(',
-                "        self._late()\n        tx.begin(",
+                "adapters/commit/batch.py",
+                "        except (StorageFull, StoreClosed) as error:\n            outcomes.append(error)",
+                "        except (StorageFull, StoreClosed):\n            outcomes.append(None)",
             ),
-            Edit(
-                _WRITER,
-                '        tx.settings.save()\n        execute("COMMIT")\n        return outcomes',
-                "        tx.settings.save()\n        return outcomes",
-            ),
-            Edit(
-                _WRITER,
-                "    def _run(self, script",
-                """    def _late(self) -> None:
-        if not self.session.connection.get_autocommit():
-            self.session.execute("COMMIT")
-        self.session.execute("BEGIN IMMEDIATE")
-
-    def _run(self, script""",
-            ),
-            Edit("adapters/sqlite/readers.py", '            execute("BEGIN")\n', ""),
-            Edit("adapters/sqlite/readers.py", '                execute("COMMIT")\n', "                pass\n"),
         ),
     ),
     Mutant(
@@ -194,7 +177,11 @@ DURABILITY = (
     ),
     Mutant(
         "recovery acts on a commit that only the page cache holds",
-        _nested("bulk"),
+        (
+            "tests/unit/adapters/sqlite/test_vfs.py",
+            "-k",
+            "killed_process",
+        ),
         (Edit("adapters/sqlite/store.py", "                _make_safe(connection)\n", ""),),
     ),
     Mutant(
@@ -259,7 +246,9 @@ DURABILITY = (
             Edit(
                 "domain/services/rebuild.py",
                 "            events += 1\n            batch.append(entry)\n",
-                '            events += 1\n            if type(entry[0]).__name__ != "VersionRemoved":\n                batch.append(entry)\n',
+                "            events += 1\n"
+                '            if type(entry[0]).__name__ != "VersionRemoved":\n'
+                "                batch.append(entry)\n",
             ),
         ),
     ),
@@ -284,7 +273,7 @@ DURABILITY = (
     ),
     Mutant(
         "a refused script's records stay in the journal",
-        _crashes("refused_after_recording"),
+        _crashes("late_refusals"),
         (Edit(_WRITER, "            journal.rollback(mark)\n", ""),),
     ),
     Mutant(
@@ -313,6 +302,39 @@ DURABILITY = (
         ),
     ),
     Mutant(
+        "a pack that a killed process made may lose its name",
+        _nested("restarts_rotating"),
+        (
+            Edit(
+                _RECOVERY,
+                "        sync_directory(files, MANIFESTS_DIR)\n    return row",
+                "        pass\n    return row",
+            ),
+        ),
+    ),
+    Mutant(
+        "room that the reserve gave back is used for payload",
+        ("tests/unit/adapters/filesystem/test_reserve.py",),
+        (
+            Edit(
+                "adapters/filesystem/reserve.py",
+                "self._size // 2 if self._held else self._size + self._size // 2",
+                "self._size // 2",
+            ),
+        ),
+    ),
+    Mutant(
+        "a start on a full disk keeps the reserve",
+        _crashes("full_disk_restart"),
+        (
+            Edit(
+                "adapters/filesystem/reserve.py",
+                "        if files.free_bytes() < file.size() // 2:",
+                "        if files.free_bytes() < 0:",
+            ),
+        ),
+    ),
+    Mutant(
         "the reserve is not given up in time",
         _crashes("full_disk_3000", "full_disk_restart"),
         (
@@ -331,7 +353,7 @@ SECURITY = (
             Edit(
                 "adapters/s3_protocol/aws_chunked.py",
                 "        if self._mode.signed_chunks:\n            self._check_chunk(EMPTY_SHA256)\n",
-                "",
+                "        if self._mode.signed_chunks and self._mode.trailing:\n            self._check_chunk(EMPTY_SHA256)\n",
             ),
         ),
     ),
@@ -353,7 +375,7 @@ SECURITY = (
     ),
     Mutant(
         "the source of a copy is not authorised",
-        ("tests/unit/adapters/http_s3",),
+        ("tests/unit/adapters/http_s3", "-k", "copy or copies or matrix"),
         (
             Edit(
                 "adapters/http_s3/handlers/writing.py",

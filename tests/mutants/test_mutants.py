@@ -36,7 +36,9 @@ def test_there_are_enough_mutants_and_none_twice() -> None:
 def test_mutant_is_killed(mutant: Mutant, copy: Copy) -> None:
     with copy.changed(mutant):
         done = copy.run(mutant.tests)
-    assert done.returncode == FAILED, f"it lives (exit code {done.returncode}):\n{(done.stdout + done.stderr)[-3000:]}"
+    said = (done.stdout + done.stderr)[-3000:]
+    assert done.returncode == FAILED, f"it lives (exit code {done.returncode}):\n{said}"
+    assert "FAILED tests/" in done.stdout, f"something else went wrong:\n{said}"
 
 
 def test_a_patch_that_fits_nowhere_or_twice_is_noticed(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def crash_everywhere(workload: Named, *, seed: int, limit: int, effort: int = 1)
     """
     random = Random(f"{workload.name} {seed}")
     disk = CrashFileSystem()
-    capture = Capture(random, exhaustive=min(12, 2 + effort), samples=min(256, 2 * effort), per_boundary=4 * effort)
+    capture = Capture(random, exhaustive=min(12, 2 + effort), samples=min(256, 2 * effort), per_boundary=5 * effort)
     disk.observe = capture.at_boundary
     session = run_workload(workload.run, disk, workload.options, capture)
     session.stack.let_go()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from seglake.adapters.filesystem.crash_files import CrashFileSystem
 from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.hlc import HLC
+from seglake.domain.ports.metadata import MetadataView
 from seglake.domain.services.dump import logical_dump
 from seglake.domain.services.fsck import Fsck
 from seglake.domain.services.listing import Window
@@ -32,7 +33,7 @@ class Violation(AssertionError):
 
 @dataclass(slots=True)
 class Ledger:
-    """``states[i]``, ``dumps[i]`` and ``ticks[i]`` are what holds after ``i`` operations were answered."""
+    """``states[i]``, ``dumps[i]`` and ``ticks[i]`` (of the newest stamp seen so far) hold after ``i`` answers."""
 
     model: Model = field(default_factory=Model)
     states: list[Snapshot] = field(default_factory=list)
@@ -43,7 +44,8 @@ class Ledger:
         """The last operation was answered."""
         self.states.append(self.model.snapshot())
         self.dumps.append(dump_of(stack))
-        self.ticks.append(stack.metadata.read(lambda view: view.settings.last_ticks()))
+        shown = stack.metadata.read(lambda view: max(_stamps(view), default=0))
+        self.ticks.append(max(shown, self.ticks[-1] if self.ticks else 0))
 
     @property
     def answered(self) -> int:
@@ -55,6 +57,16 @@ class Ledger:
         # Before anything was acknowledged a crash may cost the store its name; then it chooses another.
         skip = 1 if number == 0 else 0
         return seen == self.states[number] and dump[skip:] == self.dumps[number][skip:]
+
+
+def _stamps(view: MetadataView) -> Iterator[int]:
+    """The ticks of everything that shows a stamp."""
+    for bucket in view.buckets.scan():
+        yield bucket.created.ticks
+        for entry in view.versions.scan_versions(bucket.id, ""):
+            yield entry.stamp.ticks
+        for upload in view.uploads.scan_running(bucket.id, ""):
+            yield upload.started.ticks
 
 
 def dump_of(stack: Stack) -> Dump:

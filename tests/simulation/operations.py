@@ -9,16 +9,18 @@ from typing import Any, Protocol
 from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.conditions import WriteConditions
 from seglake.domain.model.digest import Expectations
-from seglake.domain.model.errors import BadDigest, IncompleteBody, InvalidRequest, SeglakeError
+from seglake.domain.model.errors import BadDigest, IncompleteBody, InvalidRequest, PreconditionFailed, SeglakeError
+from seglake.domain.model.limits import Limits
 from seglake.domain.model.manifest import Pairs
 from seglake.domain.model.multipart import PartClaim
 from seglake.domain.model.ranges import ByteRange
+from seglake.domain.ports.metadata import MetadataTx
 from seglake.domain.services.buckets import CreateBucket
 from seglake.domain.services.copying import CopyObject, CopyPart, CopySource
 from seglake.domain.services.listing import Window
 from seglake.domain.services.multipart import CompleteUpload, CreateUpload
 from seglake.domain.services.object_reads import Opened, ReadObject
-from seglake.domain.services.object_writes import DeleteObject, ObjectAttributes, PutObject, Stored
+from seglake.domain.services.object_writes import DeleteObject, ObjectAttributes, PutObject, PutVersion, Stored
 
 from .model import NULL, Kept, KeptBucket, KeptPart, KeptUpload, Model, Refusal, etag_of
 from .stack import PART_BYTES_MIN, SentBody, Stack
@@ -142,6 +144,40 @@ class BrokenPut:
 
     def learn(self, model: Model, answer: Any) -> None:
         raise AssertionError("a broken body was accepted")
+
+
+@dataclass(frozen=True, slots=True)
+class ThenRefuse:
+    """A script that changes everything it can, and only then refuses."""
+
+    script: PutVersion
+
+    def __call__(self, tx: MetadataTx) -> Stored:
+        self.script(tx)
+        raise PreconditionFailed("too late")
+
+
+@dataclass(frozen=True, slots=True)
+class LateRefusal:
+    """A PUT that is refused after its chunk and its event were placed in the journal."""
+
+    bucket: str
+    key: str
+    data: bytes
+
+    def predict(self, model: Model) -> Refusal:
+        return model.check_bucket(self.bucket) or PreconditionFailed
+
+    async def run(self, stack: Stack) -> Any:
+        payload = await stack.ingest.receive(SentBody(self.data), maximum=len(self.data))
+        command = PutObject(self.bucket, self.key, ObjectAttributes())
+        try:
+            await stack.committer.commit(ThenRefuse(PutVersion(command, payload, Limits())), after=payload.marks)
+        finally:
+            payload.release()
+
+    def learn(self, model: Model, answer: Any) -> None:
+        raise AssertionError("a refused script was accepted")
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,10 @@ Workload = Callable[[Session], Iterator[Operation]]
 def run_workload(workload: Workload, files: FileSystem, options: Options, capture: Capture | None = None) -> Session:
     """A whole workload."""
     session = Session(files, options, capture=capture)
-    for operation in workload(session):
-        session.step(operation)
+    try:
+        for operation in workload(session):
+            session.step(operation)
+    except BaseException:
+        session.stack.let_go()
+        raise
     return session

@@ -204,6 +204,7 @@ class Stack:
     log: NoLog = field(default_factory=NoLog)
 
     committer: GatheringCommitter = field(init=False)
+    ingest: Ingest = field(init=False)
     reads: ObjectReads = field(init=False)
     writes: ObjectWrites = field(init=False)
     multipart: Multipart = field(init=False)
@@ -218,7 +219,7 @@ class Stack:
         randomness = SeededRandomness(self.options.seed + 1)
         limits = Limits(inline_bytes_max=INLINE_BYTES_MAX, part_bytes_min=PART_BYTES_MIN, object_bytes_max=1 << 20)
         self.committer = committer = GatheringCommitter(metadata, segments)
-        ingest = Ingest(segments, digests, offload, inline_bytes_max=limits.inline_bytes_max)
+        self.ingest = ingest = Ingest(segments, digests, offload, inline_bytes_max=limits.inline_bytes_max)
         self.reads = ObjectReads(metadata, segments)
         self.writes = ObjectWrites(metadata, committer, ingest, limits)
         self.multipart = Multipart(metadata, committer, ingest, digests, randomness, limits)

@@ -38,5 +38,7 @@ def test_workloads_that_nobody_has_seen_before(scale: int) -> None:
 def test_enough_states_were_tried() -> None:
     if len(_done) < len(WORKLOADS):
         pytest.skip("only some of the workloads ran")
+    print(sum([report.boundaries for report in _done.values()]), "boundaries,", end=" ")
+    print(sum([report.states for report in _done.values()]), "crash states")
     assert len(WORKLOADS) >= 40
     assert sum([report.states for report in _done.values()]) >= STATES_MIN

@@ -52,6 +52,7 @@ def test_a_failing_disk_loses_nothing(workload: Named, seed: int, scale: int) ->
 def test_enough_faults_were_injected() -> None:
     if len(_runs) < len(CHOSEN):
         pytest.skip("only some of the workloads ran")
+    print(sum(_runs.values()), "runs with a fault")
     assert sum(_runs.values()) >= RUNS_MIN
     for name in ("open", "pwritev", "pread", "sync", "sync_dir", "truncate", "rename", "remove", "size", "close"):
         assert {fault for met, fault, _ in _met if met == name} >= {Fault.EIO, Fault.ENOSPC}, name

@@ -179,4 +179,5 @@ def test_a_clean_stop_may_be_cut_off_and_the_disk_filled(seed: int) -> None:
 def test_enough_second_failures_were_tried() -> None:
     if len(_tried) < 2 * len(CHOSEN):
         pytest.skip("only some of the workloads ran")
+    print(sum(_tried.values()), "nested crash states")
     assert sum(_tried.values()) >= NESTED_MIN

@@ -19,6 +19,7 @@ from .operations import (
     DeleteMany,
     DropBucket,
     Get,
+    LateRefusal,
     ListPages,
     MakeBucket,
     Operation,
@@ -343,6 +344,14 @@ def _batch_with_refusals(s: Session) -> Iterator[Operation]:
     yield Put(B, "d", SMALL)
 
 
+def _late_refusals(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield LateRefusal(B, "key", INLINE)
+    yield Together((Put(B, "a", SMALL), LateRefusal(B, "a", INLINE), LateRefusal(B, "b", BULK), Put(B, "b", SMALL)))
+    yield Together((LateRefusal(B, "b", SMALL), Delete(B, "a"), LateRefusal(B, "c", SMALL)))
+    yield Put(B, "key", SMALL)
+
+
 def _batch_of_buckets(s: Session) -> Iterator[Operation]:
     yield Together((MakeBucket(B), MakeBucket("other"), MakeBucket(B)))
     yield Together((DropBucket("other"), Put("other", "key", SMALL), MakeBucket("other")))
@@ -409,7 +418,7 @@ BY_HAND: tuple[Named, ...] = (
     *(Named(run.__name__.strip("_"), run) for run in (_multipart_replaced_part, _multipart_aborted, _two_uploads)),
     *(Named(run.__name__.strip("_"), run) for run in (_copies, _copied_parts, _buckets, _refused, _broken_bodies)),
     *(Named(run.__name__.strip("_"), run) for run in (_restarts, _clock_goes_back, _first_start, _batch, _listings)),
-    *(Named(run.__name__.strip("_"), run) for run in (_batch_with_refusals, _batch_of_buckets)),
+    *(Named(run.__name__.strip("_"), run) for run in (_batch_with_refusals, _late_refusals, _batch_of_buckets)),
     *(Named(f"full_disk_{free}", _full_disk(free), RESERVED) for free in (0, 500, 3000, 20_000, RESERVE // 2 + 3000)),
     Named("full_disk_batch", _full_disk_batch, RESERVED),
     Named("full_disk_restart", _full_disk_restart, RESERVED),
@@ -460,6 +469,8 @@ class Drawn:
         bucket, key, data = self.bucket(), self.key(), self.data()
         kind = self.random.randrange(8)
         current = session.model.current(bucket, key)
+        if kind == 7:
+            return LateRefusal(bucket, key, data)
         if kind == 0:
             return BrokenPut(bucket, key, data or b"x", short=self.random.random() < 0.5)
         if kind == 1:

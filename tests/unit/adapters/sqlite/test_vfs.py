@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -173,3 +174,44 @@ def test_a_name_can_be_used_again_after_unregistering() -> None:
     assert vfs.vfs_name in apsw.vfs_names()
     vfs.unregister()
     assert vfs.vfs_name not in apsw.vfs_names()
+
+
+def test_a_commit_that_a_killed_process_left_is_safe_before_anybody_acts_on_it(disks: Disks) -> None:
+    disk = CrashFileSystem()
+    store = disks.store(disk)
+    store.open()
+    seen: list[CrashFileSystem] = []
+
+    def before_the_sync(_disk: CrashFileSystem, operation: str, name: str) -> None:
+        if operation == "pwritev" and name == f"{INDEX}-wal":
+            disk.observe = None
+            seen.append(copy.deepcopy(disk))
+            disk.observe = before_the_sync
+
+    disk.observe = before_the_sync
+    store.apply([make_bucket], ScriptedJournal())
+    disk.observe = None
+    left = seen[-1]  # every frame is written, none is synced
+    assert not opened(disks.store(left.crash()))
+    following = disks.store(left)
+    assert opened(following) == ["bucket"]
+    assert opened(disks.store(left.crash())) == ["bucket"]
+
+
+def make_bucket(tx: MetadataTx) -> None:
+    tx.record(BucketCreated(Bucket("bucket", tx.tick())))
+
+
+def opened(store: SqliteMetadataStore) -> list[str]:
+    store.open(unclean=True)
+    return names(store)
+
+
+@pytest.mark.parametrize("fault", [Fault.EIO, Fault.ENOSPC])
+def test_an_opening_that_fails_twice_still_says_so_as_declared(disks: Disks, fault: Fault) -> None:
+    for nth in range(1, 60):
+        files = FaultyFileSystem(CrashFileSystem(), Faults(Plan(nth, fault, for_ever=True)))
+        try:
+            disks.store(files).open()
+        except SeglakeError:
+            continue
