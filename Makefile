@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help run test check fmt lint unit soak build clean
+.PHONY: help run test check fmt lint unit crash mutants soak build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ unit: $(DEV_STAMP) ## Unit tests without those marked slow
 fmt: $(DEV_STAMP) ## Format the code and apply the safe fixes
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
+
+crash: $(DEV_STAMP) ## Crash simulation and injected faults at five times the size, with a new seed (SCALE=n, SEED=n)
+	@$(BIN)/python -m pytest tests/simulation --scale "$${SCALE:-5}" --seed "$${SEED:-random}" -rP $(PYTEST_ARGS)
+
+mutants: $(DEV_STAMP) ## Break the store in every listed way and see that the tests notice
+	@$(BIN)/python -m pytest tests/mutants $(PYTEST_ARGS)
 
 soak: $(DEV_STAMP) ## The whole suite with 20 times the examples and a new seed (SCALE=n, SEED=n)
 	@$(BIN)/python -m pytest --scale "$${SCALE:-20}" --seed "$${SEED:-random}" $(PYTEST_ARGS)

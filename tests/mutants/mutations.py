@@ -353,7 +353,8 @@ SECURITY = (
             Edit(
                 "adapters/s3_protocol/aws_chunked.py",
                 "        if self._mode.signed_chunks:\n            self._check_chunk(EMPTY_SHA256)\n",
-                "        if self._mode.signed_chunks and self._mode.trailing:\n            self._check_chunk(EMPTY_SHA256)\n",
+                "        if self._mode.trailing and self._mode.signed_chunks:\n"
+                "            self._check_chunk(EMPTY_SHA256)\n",
             ),
         ),
     ),

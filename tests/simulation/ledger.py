@@ -197,19 +197,14 @@ def check_works(disk: CrashFileSystem, stack: Stack, ledger: Ledger, number: int
 
 def check_rebuild(disk: CrashFileSystem, dump: Dump, options: Options) -> None:
     """I9: an index made from the segments alone says the same; what was refused is nowhere in them."""
-    index, vfs = open_index(disk, options, "meta.db.rebuild")
-    try:
-        index.open()
+    with open_index(disk, options, "meta.db.rebuild") as index:
         report = Rebuild(index, segment_files(disk)).run()
         rebuilt = index.read(lambda view: tuple(logical_dump(view)))
-        if report.findings or report.duplicates:
-            raise Violation(f"I9: rebuilding found {report.findings} and {report.duplicates} duplicates")
-        # Without any event the segments do not know the site.
-        skip = 0 if report.newest is not None else 1
-        if rebuilt[skip:] != dump[skip:]:
-            missing = [line[:300] for line in dump if line not in rebuilt]
-            extra = [line[:300] for line in rebuilt if line not in dump]
-            raise Violation(f"I9: the rebuilt index differs; missing {missing}, too much {extra}")
-        index.close()
-    finally:
-        vfs.unregister()
+    if report.findings or report.duplicates:
+        raise Violation(f"I9: rebuilding found {report.findings} and {report.duplicates} duplicates")
+    # Without any event the segments do not know the site.
+    skip = 0 if report.newest is not None else 1
+    if rebuilt[skip:] != dump[skip:]:
+        missing = [line[:300] for line in dump if line not in rebuilt]
+        extra = [line[:300] for line in rebuilt if line not in dump]
+        raise Violation(f"I9: the rebuilt index differs; missing {missing}, too much {extra}")

@@ -6,7 +6,8 @@ order on the disk.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -190,7 +191,7 @@ class Options:
     boot_ms: int = BOOT_MS
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Stack:
     """One store, open. ``recovered`` is what its recovery did."""
 
@@ -245,6 +246,8 @@ class Stack:
 
     def let_go(self) -> None:
         """Drops everything without writing, as far as the database lets us: for after a power failure."""
+        if self in _OPEN:
+            _OPEN.remove(self)
         try:
             self.metadata.close()
         except StoreFailed:
@@ -254,9 +257,32 @@ class Stack:
             self.vfs = None
 
 
-def open_index(files: FileSystem, options: Options, name: str = INDEX) -> tuple[SqliteMetadataStore, PortVfs]:
-    """The index on its own VFS; ``open`` is still to come."""
-    clock, randomness = WalkingClock(options.boot_ms), SeededRandomness(options.seed)
+_OPEN: list[Stack] = []
+
+
+def let_go_of_all() -> None:
+    """After a test, however it ended: a database must not be left to the garbage collector."""
+    while _OPEN:
+        _OPEN[-1].let_go()
+
+
+@contextmanager
+def open_index(files: FileSystem, options: Options, name: str = INDEX) -> Iterator[SqliteMetadataStore]:
+    """An index, open; closed at the end."""
+    store, vfs = _index(files, options, name, WalkingClock(options.boot_ms), SeededRandomness(options.seed))
+    try:
+        store.open()
+        yield store
+    finally:
+        try:
+            store.close()
+        finally:
+            vfs.unregister()
+
+
+def _index(
+    files: FileSystem, options: Options, name: str, clock: WalkingClock, randomness: SeededRandomness
+) -> tuple[SqliteMetadataStore, PortVfs]:
     vfs = PortVfs(files, clock, randomness)
     store = SqliteMetadataStore(
         name,
@@ -283,13 +309,8 @@ def rebuild_in_place(files: FileSystem, options: Options) -> RebuildReport:
     for part in ("", "-wal"):
         if files.exists(f"{BUILDING_FILE}{part}"):
             files.remove(f"{BUILDING_FILE}{part}")
-    index, vfs = open_index(files, options, BUILDING_FILE)
-    try:
-        index.open()
+    with open_index(files, options, BUILDING_FILE) as index:
         report = Rebuild(index, segment_files(files)).run()
-        index.close()
-    finally:
-        vfs.unregister()
     assert not files.exists(f"{BUILDING_FILE}-wal"), "a closed database is in one file"
     files.sync_dir(".")
     _move_aside(files)
@@ -310,15 +331,7 @@ def open_stack(files: FileSystem, options: Options | None = None) -> Stack:
     prepare(files)
     relieve(files)
     is_new, unclean = not files.exists(INDEX), files.exists(f"{INDEX}-wal")
-    vfs = PortVfs(files, clock, randomness)
-    metadata = SqliteMetadataStore(
-        INDEX,
-        clock=clock,
-        randomness=randomness,
-        vfs=vfs.vfs_name,
-        exclusive=True,
-        checkpoint_pages=options.checkpoint_pages,
-    )
+    metadata, vfs = _index(files, options, INDEX, clock, randomness)
     try:
         found = segment_files(files)
         if is_new:
@@ -345,4 +358,6 @@ def open_stack(files: FileSystem, options: Options | None = None) -> Stack:
             pass
         vfs.unregister()
         raise
-    return Stack(options, clock, metadata, store, found, recovered, vfs)
+    stack = Stack(options, clock, metadata, store, found, recovered, vfs)
+    _OPEN.append(stack)
+    return stack

@@ -7,7 +7,8 @@ from random import SystemRandom
 import pytest
 
 from .crashes import Report, crash_everywhere
-from .workloads import BY_HAND, Named, drawn
+from .drawn import drawn
+from .workloads import BY_HAND, Named
 
 pytestmark = pytest.mark.slow
 

@@ -8,11 +8,11 @@ import pytest
 
 from seglake.adapters.filesystem.crash_files import CrashFileSystem
 
+from .drawn import Drawn, drawn_options
 from .ledger import Violation, check_sound, observe
 from .operations import Operation
 from .session import Kill, PowerFailure, RebuildIndex, Reopen, Session
 from .stack import Options, memory_stack
-from .workloads import Drawn, drawn_options
 
 pytestmark = pytest.mark.slow
 

@@ -154,8 +154,8 @@ def _start_without_index(disk: CrashFileSystem, dump: tuple[str, ...], random: R
         stack.let_go()
 
 
-def test_a_clean_stop_may_be_cut_off_and_the_disk_filled(seed: int) -> None:
-    """The least that a start needs: an open segment, a full disk, and the ballast."""
+def test_a_start_on_a_full_disk_needs_nobody(seed: int) -> None:
+    """An open segment waits for recovery, others filled the disk, and the ballast is all there is."""
     options = Options(reserve=200_000)
     session = Session(CrashFileSystem(), options)
     for operation in next(named for named in BY_HAND if named.name == "bulk").run(session):
