@@ -197,6 +197,11 @@ DURABILITY = (
     ),
     Mutant("sealed without fsync", _crashes("idle", "rotation"), (Edit(_SEALING, _SEAL, "    size ="),)),
     Mutant(
+        "a footer may survive without the records before it",
+        _crashes("sealed_garbage"),
+        (Edit(_SEALING, "    sync_file(file)\n    file.pwritev(", "    file.pwritev("),),
+    ),
+    Mutant(
         "SQLite with synchronous=NORMAL",
         _crashes("small"),
         (Edit("adapters/sqlite/connection.py", '("synchronous", "FULL", 2)', '("synchronous", "NORMAL", 1)'),),

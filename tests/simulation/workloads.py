@@ -256,6 +256,15 @@ def _broken_bodies(s: Session) -> Iterator[Operation]:
     yield Put(B, "small", SMALL)
 
 
+def _sealed_garbage(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield BrokenPut(B, "bulk", SEVERAL_BLOCKS)
+    yield Seal()
+    yield Put(B, "bulk", BULK)
+    yield BrokenPut(B, "bulk", SEVERAL_BLOCKS)
+    yield Reopen()
+
+
 def _rotation(s: Session) -> Iterator[Operation]:
     yield MakeBucket(B)
     for number in range(6):
@@ -415,7 +424,10 @@ BY_HAND: tuple[Named, ...] = (
     *(Named(run.__name__.strip("_"), run) for run in (_versioned, _versioning_switched, _suspended, _deletes)),
     *(Named(run.__name__.strip("_"), run) for run in (_delete_and_put_again, _markers, _tags, _multipart)),
     *(Named(run.__name__.strip("_"), run) for run in (_multipart_replaced_part, _multipart_aborted, _two_uploads)),
-    *(Named(run.__name__.strip("_"), run) for run in (_copies, _copied_parts, _buckets, _refused, _broken_bodies)),
+    *(
+        Named(run.__name__.strip("_"), run)
+        for run in (_copies, _copied_parts, _buckets, _refused, _broken_bodies, _sealed_garbage)
+    ),
     *(Named(run.__name__.strip("_"), run) for run in (_restarts, _clock_goes_back, _first_start, _batch, _listings)),
     *(Named(run.__name__.strip("_"), run) for run in (_batch_with_refusals, _late_refusals, _batch_of_buckets)),
     *(Named(f"full_disk_{free}", _full_disk(free), RESERVED) for free in (0, 500, 3000, 20_000, RESERVE // 2 + 3000)),

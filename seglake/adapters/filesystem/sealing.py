@@ -30,12 +30,15 @@ _BLOCK_BYTES = 1 << 20
 def seal(files: FileSystem, file: File, codec: RecordCodec, footer: Footer, *, sequence: int) -> Segment:
     """Ends ``file`` at ``footer.end``, synced. Doing it again writes the same bytes. OSError as it comes.
 
+    Records are synced before the footer is written, not only with it: a sound footer vouches for every byte before it,
+    also for payload that was never acknowledged, so a power failure must not keep the footer and lose a record.
     ``sequence`` is the number of the footer's record. Returns the row for the index.
     """
     payload = encode_footer(footer)
     digest = blake3(payload).digest()
     header = codec.header(RecordKind.FOOTER, sequence, footer.end, len(payload), digest)
     trailer = encode_trailer(Trailer(footer.end, len(header) + len(payload), digest))
+    sync_file(file)
     file.pwritev([header, payload, trailer], footer.end)
     sync_file(file)
     sync_directory(files, SEGMENTS_DIR)
