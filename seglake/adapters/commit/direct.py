@@ -56,7 +56,11 @@ class DirectCommitter(Committer):
     async def call(self, work: Callable[[], T], /) -> T:
         """Runs it now."""
         self._check()
-        return work()
+        try:
+            return work()
+        except StoreFailed as error:
+            self._fail(error)
+            raise
 
     async def close(self) -> None:
         """Refuses later commits. Idempotent."""

@@ -147,6 +147,7 @@ class GroupCommitter(Committer):
         self._queue.put(_STOP)
         try:
             await asyncio.wait((drained,))
+            drained.exception()  # a failure was told to whom it concerned; here it only ends the wait
         finally:
             thread.join()
 
@@ -244,6 +245,10 @@ class GroupCommitter(Committer):
 
     def _run_call(self, call: _Call) -> None:
         if call.future.cancelled():
+            return
+        if self._failure is not None:
+            # Such as sealing: what lies behind the last commit must stay as it is until recovery has decided on it.
+            self._post((call,), (StoreFailed(self._failure.hint),))
             return
         outcome: Outcome
         try:

@@ -124,6 +124,20 @@ async def test_a_waiter_of_a_failed_batch_is_not_woken_by_the_next() -> None:
     await setup.committer.close()
 
 
+async def test_work_behind_a_failed_batch_is_not_done() -> None:
+    setup = Setup()
+    setup.segments.errors = [StoreFailed("commit")]
+    sealed: list[str] = []
+    first, (seal,), gate = await setup.behind_a_slow_flush(
+        lambda: setup.committer.call(lambda: sealed.append("what nobody knows to be committed"))
+    )
+    gate.go.set()
+    outcomes = await asyncio.gather(first, seal, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreFailed, StoreFailed]
+    assert sealed == []
+    await setup.committer.close()
+
+
 async def test_a_script_cancelled_before_its_batch_does_not_run() -> None:
     setup = Setup()
     starts = [lambda n=n: setup.committer.commit(create(f"b{n}")) for n in range(3)]
