@@ -62,7 +62,7 @@ class DescriptorCache:
                 if len(self._open) > self._limit:
                     self._drop_oldest()
         if found is not None:
-            fresh.file.close()
+            _close(fresh.file)
             return found
         return fresh
 
@@ -72,7 +72,7 @@ class DescriptorCache:
             descriptor.users -= 1
             last = descriptor.dropped and not descriptor.users
         if last:
-            descriptor.file.close()
+            _close(descriptor.file)
 
     def forget(self, segment: bytes) -> None:
         """Drops a segment's file, so that the next use opens its name anew."""
@@ -94,7 +94,7 @@ class DescriptorCache:
     def _retire(self, descriptor: _Descriptor) -> None:
         descriptor.dropped = True
         if not descriptor.users:
-            descriptor.file.close()
+            _close(descriptor.file)
 
     def _open_file(self, segment: bytes) -> File:
         name = segment_name(segment)
@@ -110,6 +110,14 @@ class DescriptorCache:
                 return self._files.open(name)
             except OSError:
                 raise Busy("too many files are open; raise the limit (ulimit -n)") from error
+
+
+def _close(file: File) -> None:
+    """Closes a file that was only read: an error here says nothing about any byte, and must not cost an answer."""
+    try:
+        file.close()
+    except OSError:
+        pass
 
 
 async def stream_chunks(

@@ -105,9 +105,12 @@ class Reserve:
 
     def close(self) -> None:
         """Closes the file; the ballast stays on the disk."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        try:
+            if file is not None:
+                file.close()
+        except OSError as error:
+            self._log.warning("reserve_close_failed", error=str(error))
 
     def _give_back(self, file: File) -> None:
         """Half a ballast helps nobody: what an allocation took before it failed is returned."""
