@@ -28,10 +28,6 @@ def _crashes(*workloads: str) -> tuple[str, ...]:
     return tuple([f"{case}[{workload}]" for workload in workloads])
 
 
-def _nested(workload: str) -> tuple[str, ...]:
-    return (f"tests/simulation/test_nested_crashes.py::test_recovery_may_be_cut_off_anywhere[{workload}]",)
-
-
 def _faults(workload: str) -> tuple[str, ...]:
     return (f"tests/simulation/test_faults.py::test_a_failing_disk_loses_nothing[{workload}]",)
 
@@ -110,6 +106,17 @@ DURABILITY = (
         ),
     ),
     Mutant(
+        "work that waits behind a failed batch is done",
+        ("tests/unit/adapters/commit", "-k", "behind_a_failed_batch"),
+        (
+            Edit(
+                "adapters/commit/group.py",
+                "        if self._failure is not None:\n            # Such as sealing",
+                "        if self._failure is self:\n            # Such as sealing",
+            ),
+        ),
+    ),
+    Mutant(
         "an error of the commit is ignored",
         ("tests/unit/adapters/sqlite/test_store.py", *_faults("mixed_overwrite")),
         (
@@ -172,7 +179,7 @@ DURABILITY = (
     ),
     Mutant(
         "recovery trusts the page cache of a killed process",
-        _nested("rotation"),
+        ("tests/unit/adapters/filesystem/test_recovery.py", "-k", "killed_process"),
         (Edit(_RECOVERY, "        sync_file(file)\n        sync_directory(files, SEGMENTS_DIR)\n", ""),),
     ),
     Mutant(
@@ -198,7 +205,7 @@ DURABILITY = (
     Mutant("sealed without fsync", _crashes("idle", "rotation"), (Edit(_SEALING, _SEAL, "    size ="),)),
     Mutant(
         "a footer may survive without the records before it",
-        _crashes("sealed_garbage"),
+        ("tests/unit/adapters/filesystem/test_recovery.py", "-k", "outlives"),
         (Edit(_SEALING, "    sync_file(file)\n    file.pwritev(", "    file.pwritev("),),
     ),
     Mutant(
@@ -308,7 +315,7 @@ DURABILITY = (
     ),
     Mutant(
         "a pack that a killed process made may lose its name",
-        _nested("restarts_rotating"),
+        ("tests/unit/adapters/filesystem/test_recovery.py", "-k", "killed_process"),
         (
             Edit(
                 _RECOVERY,

@@ -41,8 +41,9 @@ def rehearse(workload: Named) -> Rehearsal:
 
     def listen(session: Session) -> Any:
         for operation in workload.run(session):
-            operations.append(operation)
-            yield operation
+            if not isinstance(operation, Reopen):  # of which only the last matters here
+                operations.append(operation)
+                yield operation
 
     session = run_workload(listen, files, workload.options)
     session.stack.close()
@@ -75,8 +76,6 @@ def live(rehearsal: Rehearsal, plan: Plan) -> Life:
         return life
     life.opened = True
     for number, operation in enumerate(rehearsal.operations):
-        if isinstance(operation, Reopen):
-            continue
         _one(life, stack, number, operation)
     _stop(stack, faults)
     return life

@@ -399,6 +399,8 @@ class Get:
     async def run(self, stack: Stack) -> tuple[Opened, bytes]:
         opened = stack.reads.open(ReadObject(self.bucket, self.key, self.version))
         first, length = self.range or (0, opened.manifest.size)
+        first = min(first, opened.manifest.size)
+        length = min(length, opened.manifest.size - first)
         return opened, await joined(stack.reads.stream(opened, first, length))
 
     def learn(self, model: Model, answer: tuple[Opened, bytes]) -> None:

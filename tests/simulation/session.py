@@ -47,7 +47,7 @@ class Checkpoint(Operator):
     """The index is checkpointed, if it has grown enough."""
 
     async def run(self, stack: Stack) -> Any:
-        stack.metadata.maintain()
+        await stack.committer.call(stack.metadata.maintain)
 
 
 @dataclass(frozen=True, slots=True)

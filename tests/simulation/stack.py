@@ -122,7 +122,13 @@ class GatheringCommitter(Committer):
         return result
 
     async def call(self, work: Callable[[], T], /) -> T:
-        return await self._direct.call(work)
+        if self.failure is not None:
+            raise StoreFailed(self.failure.hint)
+        try:
+            return await self._direct.call(work)
+        except StoreFailed as failure:
+            self._fail(failure)
+            raise
 
     def together(self, coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
         """Runs them to their first commit, commits all in one batch, and ends them: results or errors, in order."""

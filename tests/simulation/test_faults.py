@@ -9,6 +9,7 @@ import pytest
 
 from seglake.adapters.faulty.files import Fault, Plan
 
+from .drawn import drawn
 from .faults import check_life, live, rehearse
 from .workloads import BY_HAND, Named
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 RUNS_MIN = 1_000
 NAMES = ("mixed_overwrite", "versioned", "multipart", "batch_with_refusals", "rotation", "idle", "checkpoints")
-CHOSEN = tuple(named for named in BY_HAND if named.name in NAMES)
+CHOSEN = (*[named for named in BY_HAND if named.name in NAMES], *[drawn(seed, 14) for seed in range(7000, 7004)])
 WAYS = tuple(itertools.product(Fault, (False, True)))
 _runs: dict[str, int] = {}
 _met: set[tuple[str, Fault, bool]] = set()
