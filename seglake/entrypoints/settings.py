@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     max_url_length: Size = Field(32 << 10, ge=2 << 10, le=_MIB, description="longest request target")
     max_header_bytes: Size = Field(32 << 10, ge=4 << 10, le=_MIB, description="longest request head")
     max_in_flight: Size = Field(256 * _MIB, ge=4 * CHUNK_SIZE, description="bytes of request bodies held in memory")
-    inline_limit: Size = Field(256 << 10, ge=0, le=CHUNK_SIZE, description="bodies up to this are hashed at once")
+    inline_limit: Size = Field(256 << 10, ge=0, le=CHUNK_SIZE, description="bodies up to this travel with their commit")
 
     segment_size: Size = Field(_GIB, ge=64 << 10, le=64 * _GIB, description="a segment is sealed at this size")
     segment_idle: Duration = Field(600.0, gt=0, description="a segment is sealed after this long without a write")

@@ -9,6 +9,7 @@ from functools import lru_cache
 from aiohttp import web
 
 from seglake.adapters.http_s3.body import RequestBody
+from seglake.adapters.http_s3.budget import Budget
 from seglake.adapters.http_s3.config import FrontConfig
 from seglake.adapters.http_s3.exchange import Exchange, Services
 from seglake.adapters.http_s3.handlers.table import HANDLERS
@@ -20,7 +21,7 @@ from seglake.adapters.s3_protocol import sigv4
 from seglake.adapters.s3_protocol.addressing import locate
 from seglake.adapters.s3_protocol.domain_errors import INTERNAL, to_s3
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
-from seglake.adapters.s3_protocol.operations import Operation
+from seglake.adapters.s3_protocol.operations import Body, Operation
 from seglake.adapters.s3_protocol.payload import PayloadMode, anonymous_mode
 from seglake.adapters.s3_protocol.request import RequestHead, parse_head
 from seglake.adapters.s3_protocol.routing import route
@@ -32,8 +33,8 @@ from seglake.domain.ports.system import Clock, Randomness
 
 __all__ = ["FrontConfig", "S3Application", "Services"]
 
-_UPLOAD_BUFFERS = 3
-"""Chunks in memory for one large payload: two in ingest and what the connection holds."""
+BODY_BYTES_MAX = 3 * CHUNK_BYTES
+"""What one body holds at the most, however large it is: two chunks in ingest and what the connection has read ahead."""
 
 Handler = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
@@ -54,7 +55,7 @@ class S3Application:
         self._regions = config.all_regions
         self._boot = randomness.bytes(4).hex().upper()
         self._count = 0
-        self._uploads = asyncio.Semaphore(max(1, config.in_flight_bytes_max // (_UPLOAD_BUFFERS * CHUNK_BYTES)))
+        self._budget = Budget(config.in_flight_bytes_max)
         # The key follows from its arguments alone, so a cached one is never stale; bounded by its size.
         self._derive = lru_cache(maxsize=256)(sigv4.signing_key)
 
@@ -152,16 +153,22 @@ class S3Application:
 
     async def _dispatch(self, exchange: Exchange) -> web.StreamResponse:
         operation = exchange.route.operation
-        handler = HANDLERS[operation]
-        if operation not in _WITH_BYTES:
-            return await handler(exchange)
+        if operation.body is not Body.NONE:
+            length = exchange.body.length
+            # The watch begins behind this: a client is not slow while it is the server that keeps it waiting.
+            taken = await self._budget.take(BODY_BYTES_MAX if length is None else min(length, BODY_BYTES_MAX))
+            try:
+                return await self._watched(exchange)
+            finally:
+                self._budget.give_back(taken)
+        if operation is Operation.GetObject:
+            return await self._watched(exchange)
+        return await HANDLERS[operation](exchange)
+
+    async def _watched(self, exchange: Exchange) -> web.StreamResponse:
         transfer = exchange.transfer = self.watch.enter(exchange.request, exchange.body)
         try:
-            length = exchange.body.length
-            if operation in _UPLOADS and (length is None or length > CHUNK_BYTES // 4):
-                async with self._uploads:
-                    return await handler(exchange)
-            return await handler(exchange)
+            return await HANDLERS[exchange.route.operation](exchange)
         finally:
             self.watch.leave(transfer)
 
@@ -178,13 +185,3 @@ class S3Application:
         return refusal(
             s3_error, request_id=request_id, resource=request.raw_path.partition("?")[0], method=request.method
         )
-
-
-_UPLOADS = frozenset((Operation.PutObject, Operation.UploadPart))
-_WITH_BYTES = _UPLOADS | {
-    Operation.GetObject,
-    Operation.DeleteObjects,
-    Operation.CompleteMultipartUpload,
-    Operation.CreateBucket,
-    Operation.PutBucketVersioning,
-}

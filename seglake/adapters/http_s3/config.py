@@ -20,7 +20,7 @@ class FrontConfig:
     url_length_max: int = 32 << 10
     header_bytes_max: int = 32 << 10
     in_flight_bytes_max: int = 256 << 20
-    """Buffers of all large payloads together; more uploads wait for their turn."""
+    """Bytes of all request bodies in memory together; a body that finds too little left waits for its turn."""
     idle_timeout_s: float = 15.0
     """An idle connection is closed after this."""
     head_timeout_s: float = 10.0

@@ -11,7 +11,6 @@ from seglake.adapters.http_s3.exchange import Exchange
 from seglake.adapters.http_s3.respond import HOST_ID, SERVER, Streamed, answer
 from seglake.adapters.s3_protocol.conditions import read_conditions
 from seglake.adapters.s3_protocol.range_header import parse_range
-from seglake.adapters.s3_protocol.request import ascii_number
 from seglake.domain.model.errors import SeglakeError
 from seglake.domain.model.ranges import ByteRange
 from seglake.domain.services.object_reads import Opened, ReadObject
@@ -26,26 +25,15 @@ PIECE_BYTES = 1 << 20
 def _command(x: Exchange) -> ReadObject:
     headers, query = x.headers, x.query
     text = headers.get("range")
-    part = None
-    version = None
-    if query:
-        number = query.get("partNumber")
-        part = ascii_number(number, "partNumber") if number is not None else None
-        version = x.version
-    return ReadObject(
-        x.bucket, x.key, version, read_conditions(headers), (parse_range(text) or ()) if text else (), part
-    )
+    version = x.version if query else None
+    return ReadObject(x.bucket, x.key, version, read_conditions(headers), (parse_range(text) or ()) if text else ())
 
 
 def _fields(x: Exchange, opened: Opened) -> list[tuple[str, str]]:
     """The describing fields; a checksum only of what the answer holds whole."""
     fields = shown(opened, x.query)
-    manifest = opened.manifest
-    if "partNumber" in x.query:
-        if manifest.parts:
-            fields.append(("x-amz-mp-parts-count", str(len(manifest.parts))))
-    elif x.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED" and not opened.ranges:
-        fields.extend(checksum_fields(manifest.checksum))
+    if x.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED" and not opened.ranges:
+        fields.extend(checksum_fields(opened.manifest.checksum))
     return fields
 
 
@@ -64,7 +52,7 @@ async def head_object(x: Exchange) -> web.StreamResponse:
 
 
 async def get_object(x: Exchange) -> web.StreamResponse:
-    """API: GetObject, also with one range, several ranges, or a part number."""
+    """API: GetObject, whole or with one or several ranges."""
     opened = x.services.reads.open(_command(x))
     fields = _fields(x, opened)
     size, ranges = opened.manifest.size, opened.ranges

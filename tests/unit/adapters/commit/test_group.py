@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,20 @@ async def test_what_comes_during_a_flush_shares_the_next_one() -> None:
     gate.go.set()
     assert await asyncio.gather(first, *rest) == ["first", *[f"b{n}" for n in range(20)]]
     assert setup.sizes() == [1, 20]
+    await setup.committer.close()
+
+
+async def test_scripts_of_adjoining_rounds_share_the_first_batch() -> None:
+    setup = Setup()
+
+    async def later(rounds: int, name: str) -> None:
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        time.sleep(0.03)  # noqa: ASYNC251 - time for the thread to take what it was given too early
+        await setup.committer.commit(create(name))
+
+    await asyncio.gather(*[later(rounds, f"bucket-{n}") for n, rounds in enumerate((0, 0, 1, 2))])
+    assert setup.sizes() == [4]
     await setup.committer.close()
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from seglake.adapters.http_s3.app import FrontConfig
-from seglake.adapters.http_s3.listener import S3Listener
+from seglake.adapters.http_s3.listener import S3Listener, S3Protocol, S3Server
 from seglake.domain.model.limits import Limits
 from tests.unit.adapters.http_s3.front import Front, front
 from tests.wire import ConnectionEnded, connect
@@ -55,6 +56,18 @@ async def test_a_head_that_does_not_end_is_cut_while_others_are_served() -> None
             assert (await good.ask(store.signed("GET", "/"))).status == 200
         assert await slow.ended()
         assert (await good.ask(store.signed("GET", "/"))).status == 200
+
+
+async def test_a_request_that_begins_has_had_its_head() -> None:
+    store = Front(FrontConfig(), Limits())
+    server = S3Server(store.application, 10, max_field_size=1000)
+    connection = server()
+    assert isinstance(connection, S3Protocol)
+    connection.head_since = 1.0  # as when body bytes come between the head and the start of its handler
+    answering = server._begin(SimpleNamespace(protocol=connection))  # type: ignore[arg-type]
+    assert asyncio.iscoroutine(answering)
+    answering.close()
+    assert connection.head_since is None
 
 
 async def test_a_slow_body_and_an_idle_connection_are_not_taken_for_a_slow_head() -> None:
