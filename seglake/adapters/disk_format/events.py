@@ -8,19 +8,26 @@ from typing import Any
 from seglake.adapters.disk_format import strict_cbor as cbor
 from seglake.adapters.disk_format.manifests import encode_manifest, manifest_from
 from seglake.adapters.disk_format.multipart import part_fields, part_from, upload_fields, upload_from
+from seglake.adapters.disk_format.states import lock_in, lock_out, ring_key_fields, ring_key_from
 from seglake.domain.model.bucket import Bucket, Versioning
-from seglake.domain.model.credential import Credential, KeyPolicy
+from seglake.domain.model.bucket_config import CONFIG_CHARACTERS_MAX, ConfigKind
+from seglake.domain.model.credential import Credential
 from seglake.domain.model.errors import FormatDamaged, UnknownFormat
 from seglake.domain.model.events import (
+    AclSet,
+    BucketConfigured,
     BucketCreated,
     BucketDeleted,
     CredentialPut,
     CredentialRemoved,
     Event,
+    LockSet,
     PartStored,
+    RingKeyPut,
     TagsSet,
     UploadAborted,
     UploadStarted,
+    UserPut,
     VersionDamaged,
     VersioningSet,
     VersionPut,
@@ -28,6 +35,7 @@ from seglake.domain.model.events import (
 )
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import ROOT
+from seglake.domain.model.user import User, UserState
 
 Fields = dict[str, Any]
 
@@ -152,6 +160,61 @@ def _read_tags_set(fields: Fields) -> TagsSet:
     return TagsSet(*_read_one_version(fields), tags)
 
 
+def _lock_set(event: LockSet) -> Fields:
+    fields = {"b": event.bucket_id, "e": "lock", "i": lock_out(event.lock), "k": event.key}
+    return {**fields, "t": _t(event.stamp), "v": _t(event.version)}
+
+
+def _read_lock_set(fields: Fields) -> LockSet:
+    lock = lock_in(fields.pop("i"))
+    return LockSet(*_read_one_version(fields), lock)
+
+
+def _acl_set(event: AclSet) -> Fields:
+    fields = {"b": event.bucket_id, "e": "acl", "f": event.acl, "k": event.key}
+    return {**fields, "t": _t(event.stamp), "v": _t(event.version)}
+
+
+def _read_acl_set(fields: Fields) -> AclSet:
+    acl = cbor.text(fields.pop("f"), "acl")
+    return AclSet(*_read_one_version(fields), acl)
+
+
+def _bucket_configured(event: BucketConfigured) -> Fields:
+    return {"b": event.bucket_id, "e": "config", "k": event.kind.value, "t": _t(event.stamp), "x": event.text}
+
+
+def _read_bucket_configured(fields: Fields) -> BucketConfigured:
+    try:
+        kind = ConfigKind(cbor.text(fields.pop("k"), "kind"))
+    except ValueError:
+        raise FormatDamaged("an unknown kind of configuration") from None
+    stamp, bucket_id = cbor.stamp(fields.pop("t"), "stamp"), cbor.uint(fields.pop("b"), "bucket id")
+    return BucketConfigured(stamp, bucket_id, kind, cbor.text(fields.pop("x"), "text", CONFIG_CHARACTERS_MAX))
+
+
+def _user_put(event: UserPut) -> Fields:
+    user = event.user
+    return {"c": user.created_ms, "e": "user", "n": user.name, "t": _t(event.stamp), "v": user.state.value}
+
+
+def _read_user_put(fields: Fields) -> UserPut:
+    try:
+        state = UserState(cbor.text(fields.pop("v"), "state"))
+    except ValueError:
+        raise FormatDamaged("an unknown state of a user") from None
+    name, created = cbor.text(fields.pop("n"), "user"), cbor.uint(fields.pop("c"), "created")
+    return UserPut(cbor.stamp(fields.pop("t"), "stamp"), User(name, state, created))
+
+
+def _ring_key_put(event: RingKeyPut) -> Fields:
+    return {"e": "ring-key", "k": ring_key_fields(event.key), "t": _t(event.stamp)}
+
+
+def _read_ring_key_put(fields: Fields) -> RingKeyPut:
+    return RingKeyPut(cbor.stamp(fields.pop("t"), "stamp"), ring_key_from(_read_nested(fields, "k")))
+
+
 def _read_nested(fields: Fields, name: str) -> Fields:
     value = fields.pop(name)
     if type(value) is not dict:
@@ -177,23 +240,19 @@ def _credential_put(event: CredentialPut) -> Fields:
     if not credential.enabled:
         fields["f"] = True
     fields["o"] = credential.user
-    fields["p"] = credential.policy.value
+    fields["p"] = str(credential.policy)
     fields["s"] = credential.sealed
     fields["t"] = _t(event.stamp)
     return fields
 
 
 def _read_credential_put(fields: Fields) -> CredentialPut:
-    try:
-        policy = KeyPolicy(fields.pop("p"))
-    except ValueError:
-        raise FormatDamaged("an unknown key policy") from None
     buckets = cbor.array(fields.pop("b", []), "buckets")
     credential = Credential(
         access_key=cbor.text(fields.pop("a"), "access key"),
         sealed=cbor.octets(fields.pop("s"), "sealed secret"),
         user=cbor.text(fields.pop("o"), "user"),
-        policy=policy,
+        policy=cbor.text(fields.pop("p"), "key policy"),
         buckets=tuple([cbor.text(bucket, "bucket") for bucket in buckets]),
         enabled=not ("f" in fields and cbor.true(fields.pop("f"), "disabled")),
         created_ms=cbor.uint(fields.pop("c"), "created"),
@@ -221,6 +280,11 @@ _WRITERS: dict[type, Callable[[Any], Fields]] = {
     UploadAborted: _upload_aborted,
     CredentialPut: _credential_put,
     CredentialRemoved: _credential_removed,
+    LockSet: _lock_set,
+    AclSet: _acl_set,
+    BucketConfigured: _bucket_configured,
+    UserPut: _user_put,
+    RingKeyPut: _ring_key_put,
 }
 _READERS: dict[str, Callable[[Fields], Event]] = {
     "put": _read_version_put,
@@ -235,4 +299,9 @@ _READERS: dict[str, Callable[[Fields], Event]] = {
     "abort": _read_upload_aborted,
     "key": _read_credential_put,
     "key-gone": _read_credential_removed,
+    "lock": _read_lock_set,
+    "acl": _read_acl_set,
+    "config": _read_bucket_configured,
+    "user": _read_user_put,
+    "ring-key": _read_ring_key_put,
 }

@@ -13,10 +13,12 @@ from seglake.adapters.disk_format.chunks import (
     layout_in,
     layout_out,
 )
+from seglake.adapters.disk_format.states import encryption_in, encryption_out, lock_in, lock_out
 from seglake.domain.model.errors import FormatDamaged
 from seglake.domain.model.hlc import TICKS_MAX
 from seglake.domain.model.manifest import ROOT, Manifest, VersionKind
 from seglake.domain.model.names import KEY_BYTES_MAX
+from seglake.domain.model.object_lock import NO_LOCK
 
 
 class _Memo:
@@ -50,10 +52,14 @@ def _fields(manifest: Manifest) -> dict[str, Any]:  # noqa: C901 - one test a fi
         fields["d"] = True
     if manifest.etag:
         fields["e"] = manifest.etag
+    if manifest.acl:
+        fields["f"] = manifest.acl
     if manifest.tags:
         fields["g"] = cbor.flat(manifest.tags)
     if manifest.headers:
         fields["h"] = cbor.flat(manifest.headers)
+    if manifest.lock is not NO_LOCK and manifest.lock != NO_LOCK:
+        fields["i"] = lock_out(manifest.lock)
     fields["k"] = manifest.key
     if manifest.null:
         fields["l"] = True
@@ -70,6 +76,8 @@ def _fields(manifest: Manifest) -> dict[str, Any]:  # noqa: C901 - one test a fi
         fields["u"] = cbor.flat(manifest.metadata)
     if manifest.upload:
         fields["w"] = manifest.upload
+    if manifest.encryption is not None:
+        fields["x"] = encryption_out(manifest.encryption)
     if manifest.size:
         fields["z"] = manifest.size
     return fields
@@ -118,6 +126,9 @@ def manifest_from(fields: dict[str, Any]) -> Manifest:
             tuple([layout_in(part) for part in cbor.array(take("p"), "parts")]) if "p" in fields else (),
             chunks_in(take("c"), take("s")) if "c" in fields else (),
             upload,
+            lock_in(take("i")) if "i" in fields else NO_LOCK,
+            cbor.text(take("f"), "acl") if "f" in fields else "",
+            encryption_in(take("x")) if "x" in fields else None,
         )
         manifest.check()
     except KeyError as error:

@@ -6,10 +6,12 @@ from typing import Any
 
 from seglake.adapters.disk_format import strict_cbor as cbor
 from seglake.adapters.disk_format.chunks import checksum_in, checksum_out, chunks_in, chunks_out
+from seglake.adapters.disk_format.states import encryption_in, encryption_out, lock_in, lock_out
 from seglake.domain.model.digest import ChecksumAlgorithm, ChecksumType
 from seglake.domain.model.errors import FormatDamaged
 from seglake.domain.model.manifest import ROOT
 from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.object_lock import NO_LOCK
 
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in ChecksumAlgorithm}
 _TYPES = {kind.value: kind for kind in ChecksumType}
@@ -79,10 +81,14 @@ def upload_fields(upload: Upload) -> dict[str, Any]:
     fields["b"] = upload.bucket_id
     if upload.completed:
         fields["d"] = upload.completed
+    if upload.acl:
+        fields["f"] = upload.acl
     if upload.tags:
         fields["g"] = cbor.flat(upload.tags)
     if upload.headers:
         fields["h"] = cbor.flat(upload.headers)
+    if upload.lock != NO_LOCK:
+        fields["i"] = lock_out(upload.lock)
     fields["k"] = upload.key
     if upload.owner != ROOT:
         fields["o"] = upload.owner
@@ -92,6 +98,8 @@ def upload_fields(upload: Upload) -> dict[str, Any]:
     if upload.metadata:
         fields["u"] = cbor.flat(upload.metadata)
     fields["w"] = upload.id
+    if upload.encryption is not None:
+        fields["x"] = encryption_out(upload.encryption)
     if upload.checksum_type is not None:
         fields["y"] = upload.checksum_type.value
     return fields
@@ -119,6 +127,9 @@ def upload_from(fields: dict[str, Any]) -> Upload:
             checksum_type=_TYPES[cbor.text(take("y"), "checksum type")] if "y" in fields else None,
             completed=cbor.octets(take("d", b""), "parts digest"),
             result=cbor.stamp(take("r"), "result") if "r" in fields else None,
+            lock=lock_in(take("i")) if "i" in fields else NO_LOCK,
+            acl=cbor.text(take("f", ""), "acl"),
+            encryption=encryption_in(take("x")) if "x" in fields else None,
         )
     except KeyError as error:
         raise FormatDamaged(f"an upload lacks, or does not know, {error}") from None

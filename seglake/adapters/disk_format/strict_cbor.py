@@ -64,9 +64,9 @@ def uint(value: object, name: str) -> int:
     return value
 
 
-def text(value: object, name: str) -> str:
+def text(value: object, name: str, characters_max: int = TEXT_MAX) -> str:
     """``value`` if it is text of bounded length."""
-    if type(value) is not str or len(value) > TEXT_MAX:
+    if type(value) is not str or len(value) > characters_max:
         raise FormatDamaged(f"{name} is not bounded text")
     return value
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from seglake.adapters.memory.access_tables import MemoryConfigs, MemoryNotes, MemoryRingKeys, MemoryUsers
 from seglake.adapters.memory.tables import (
     MemoryBuckets,
     MemoryCredentials,
@@ -34,13 +35,20 @@ T = TypeVar("T")
 class MemoryTables(MetadataTables):
     """All tables and the steps that undo their changes since ``undo`` was last cleared."""
 
-    __slots__ = ("buckets", "credentials", "segments", "settings", "undo", "uploads", "versions")
+    __slots__ = (
+        *("buckets", "configs", "credentials", "notes", "ring_keys"),
+        *("segments", "settings", "undo", "uploads", "users", "versions"),
+    )
     buckets: MemoryBuckets
     versions: MemoryVersions
     uploads: MemoryUploads
     credentials: MemoryCredentials
     segments: MemorySegments
     settings: MemorySettings
+    configs: MemoryConfigs
+    users: MemoryUsers
+    ring_keys: MemoryRingKeys
+    notes: MemoryNotes
     undo: list[Step]
 
     def __init__(self, site: int) -> None:
@@ -51,6 +59,10 @@ class MemoryTables(MetadataTables):
         self.credentials = MemoryCredentials(self.undo)
         self.segments = MemorySegments(self.undo)
         self.settings = MemorySettings(self.undo, site)
+        self.configs = MemoryConfigs(self.undo)
+        self.users = MemoryUsers(self.undo)
+        self.ring_keys = MemoryRingKeys(self.undo)
+        self.notes = MemoryNotes(self.undo)
 
     def undo_to(self, mark: int) -> None:
         """Undoes every change after the first ``mark`` ones."""
@@ -62,13 +74,20 @@ class MemoryTables(MetadataTables):
 class MemoryTx(MetadataTx):
     """The transaction of one batch; the scripts take turns with it."""
 
-    __slots__ = ("_journal", "_now_ms", "buckets", "credentials", "segments", "settings", "uploads", "versions")
+    __slots__ = (
+        *("_journal", "_now_ms", "buckets", "configs", "credentials", "notes", "ring_keys"),
+        *("segments", "settings", "uploads", "users", "versions"),
+    )
     buckets: MemoryBuckets
     versions: MemoryVersions
     uploads: MemoryUploads
     credentials: MemoryCredentials
     segments: MemorySegments
     settings: MemorySettings
+    configs: MemoryConfigs
+    users: MemoryUsers
+    ring_keys: MemoryRingKeys
+    notes: MemoryNotes
 
     def __init__(self, tables: MemoryTables, journal: Journal, now_ms: int) -> None:
         self.buckets = tables.buckets
@@ -77,6 +96,10 @@ class MemoryTx(MetadataTx):
         self.credentials = tables.credentials
         self.segments = tables.segments
         self.settings = tables.settings
+        self.configs = tables.configs
+        self.users = tables.users
+        self.ring_keys = tables.ring_keys
+        self.notes = tables.notes
         self._journal = journal
         self._now_ms = now_ms
 

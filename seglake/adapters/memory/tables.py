@@ -15,9 +15,17 @@ from seglake.domain.model.credential import Credential
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, Pairs, VersionState
 from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.object_lock import Lock
 from seglake.domain.model.segment import RecordRef, Segment
 from seglake.domain.model.version import Version, VersionEntry, entry_of
-from seglake.domain.ports.tables import Buckets, Credentials, Segments, SiteSettings, Uploads, Versions
+from seglake.domain.ports.tables import (
+    Buckets,
+    Credentials,
+    Segments,
+    SiteSettings,
+    Uploads,
+    Versions,
+)
 
 Step = Callable[[], object]
 
@@ -60,6 +68,13 @@ class MemoryBuckets(Buckets):
             self._rows[bucket_id] = replace(old, versioning=versioning)
             self._undo.append(lambda: self._rows.__setitem__(bucket_id, old))
 
+    def set_configured(self, bucket_id: int, ticks: int, /) -> None:
+        """Notes that a bucket's configuration changed, if it is there."""
+        old = self._rows.get(bucket_id)
+        if old is not None:
+            self._rows[bucket_id] = replace(old, configured=ticks)
+            self._undo.append(lambda: self._rows.__setitem__(bucket_id, old))
+
     def delete(self, bucket_id: int, /) -> None:
         """Removes a bucket, if it is there."""
         old = self._rows.pop(bucket_id, None)
@@ -74,12 +89,14 @@ class VersionRow(NamedTuple):
     ref: RecordRef
     state: VersionState
     tags: Pairs
+    lock: Lock
+    acl: str
     entry: VersionEntry
 
     @property
     def version(self) -> Version:
         """As the port gives it."""
-        return Version(self.manifest, self.state, self.tags)
+        return Version(self.manifest, self.state, self.tags, self.lock, self.acl)
 
 
 def _newest_first(row: VersionRow) -> tuple[int, int]:
@@ -214,7 +231,8 @@ class MemoryVersions(Versions):
 
     def insert(self, manifest: Manifest, ref: RecordRef, /) -> None:
         """Adds a version."""
-        self._add(VersionRow(manifest, ref, VersionState.ACTIVE, manifest.tags, entry_of(manifest)))
+        state, entry = VersionState.ACTIVE, entry_of(manifest)
+        self._add(VersionRow(manifest, ref, state, manifest.tags, manifest.lock, manifest.acl, entry))
 
     def delete(self, bucket_id: int, key: str, stamp: HLC, /) -> bool:
         """Removes a version; False when there is none."""
@@ -237,6 +255,22 @@ class MemoryVersions(Versions):
         if row is not None:
             self._remove(row)
             self._add(row._replace(tags=tags))
+        return row is not None
+
+    def set_lock(self, bucket_id: int, key: str, stamp: HLC, lock: Lock, /) -> bool:
+        """Changes what protects a version; False when there is none."""
+        row = self._row(bucket_id, key, stamp)
+        if row is not None:
+            self._remove(row)
+            self._add(row._replace(lock=lock))
+        return row is not None
+
+    def set_acl(self, bucket_id: int, key: str, stamp: HLC, acl: str, /) -> bool:
+        """Changes a version's access control list; False when there is none."""
+        row = self._row(bucket_id, key, stamp)
+        if row is not None:
+            self._remove(row)
+            self._add(row._replace(acl=acl))
         return row is not None
 
 

@@ -108,7 +108,38 @@ _CORE = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "core tables", _CORE),)
+_CONFIGURATION = (
+    "ALTER TABLE buckets ADD COLUMN configured INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE manifests ADD COLUMN locked TEXT",
+    "ALTER TABLE manifests ADD COLUMN acl TEXT",
+    """CREATE TABLE bucket_configs(
+        bucket_id INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        row_sum INTEGER NOT NULL,
+        PRIMARY KEY(bucket_id, kind)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE users(
+        name TEXT PRIMARY KEY,
+        state TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        row_sum INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE ring_keys(
+        name TEXT PRIMARY KEY,
+        ring_key BLOB NOT NULL,
+        row_sum INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE notes(
+        name TEXT PRIMARY KEY,
+        text TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "core tables", _CORE),
+    Migration(2, "configuration, users and locks", _CONFIGURATION),
+)
 
 _LEDGER = """CREATE TABLE schema_migrations(
     number INTEGER PRIMARY KEY,

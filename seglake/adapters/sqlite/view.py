@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from seglake.adapters.sqlite.rows import Session
 from seglake.adapters.sqlite.tables.buckets import SqliteBuckets
+from seglake.adapters.sqlite.tables.configs import SqliteConfigs
 from seglake.adapters.sqlite.tables.credentials import SqliteCredentials
+from seglake.adapters.sqlite.tables.notes import SqliteNotes
+from seglake.adapters.sqlite.tables.ring_keys import SqliteRingKeys
 from seglake.adapters.sqlite.tables.segments import SqliteSegments
 from seglake.adapters.sqlite.tables.settings import BatchSettings, SqliteSettingsView
 from seglake.adapters.sqlite.tables.uploads import SqliteUploads
+from seglake.adapters.sqlite.tables.users import SqliteUsers
 from seglake.adapters.sqlite.tables.versions import SqliteVersions
 from seglake.domain.model.events import Event
 from seglake.domain.model.hlc import HLC, next_ticks
@@ -20,13 +24,20 @@ from seglake.domain.services.apply import apply_event
 class SqliteView(MetadataView):
     """All tables of one connection, to read."""
 
-    __slots__ = ("buckets", "credentials", "segments", "settings", "uploads", "versions")
+    __slots__ = (
+        *("buckets", "configs", "credentials", "notes", "ring_keys"),
+        *("segments", "settings", "uploads", "users", "versions"),
+    )
     buckets: SqliteBuckets
     versions: SqliteVersions
     uploads: SqliteUploads
     credentials: SqliteCredentials
     segments: SqliteSegments
     settings: SqliteSettingsView
+    configs: SqliteConfigs
+    users: SqliteUsers
+    ring_keys: SqliteRingKeys
+    notes: SqliteNotes
 
     def __init__(self, session: Session) -> None:
         self.buckets = SqliteBuckets(session)
@@ -35,18 +46,29 @@ class SqliteView(MetadataView):
         self.credentials = SqliteCredentials(session)
         self.segments = SqliteSegments(session)
         self.settings = SqliteSettingsView(session)
+        self.configs = SqliteConfigs(session, remembers=True)
+        self.users = SqliteUsers(session)
+        self.ring_keys = SqliteRingKeys(session)
+        self.notes = SqliteNotes(session)
 
 
 class SqliteTx(MetadataTx):
     """The transaction of one batch; its scripts take turns with it. ``begin`` comes first."""
 
-    __slots__ = ("_journal", "_now_ms", "buckets", "credentials", "segments", "settings", "uploads", "versions")
+    __slots__ = (
+        *("_journal", "_now_ms", "buckets", "configs", "credentials", "notes", "ring_keys"),
+        *("segments", "settings", "uploads", "users", "versions"),
+    )
     buckets: SqliteBuckets
     versions: SqliteVersions
     uploads: SqliteUploads
     credentials: SqliteCredentials
     segments: SqliteSegments
     settings: BatchSettings
+    configs: SqliteConfigs
+    users: SqliteUsers
+    ring_keys: SqliteRingKeys
+    notes: SqliteNotes
     _journal: Journal
     _now_ms: int
 
@@ -57,6 +79,10 @@ class SqliteTx(MetadataTx):
         self.credentials = SqliteCredentials(session)
         self.segments = SqliteSegments(session)
         self.settings = BatchSettings(session)
+        self.configs = SqliteConfigs(session, remembers=False)
+        self.users = SqliteUsers(session)
+        self.ring_keys = SqliteRingKeys(session)
+        self.notes = SqliteNotes(session)
 
     def begin(self, journal: Journal, now_ms: int) -> None:
         """A new batch: its journal and its time."""

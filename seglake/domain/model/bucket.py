@@ -20,13 +20,17 @@ class Versioning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One bucket; ``created`` is the stamp of its creation and ``id`` the ticks of it."""
+    """One bucket; ``created`` is the stamp of its creation and ``id`` the ticks of it.
+
+    ``configured`` are the ticks of the newest change of its configuration texts, 0 while it never had any.
+    """
 
     name: str
     created: HLC
     versioning: Versioning = Versioning.UNVERSIONED
     owner: str = ROOT
     region: str = "us-east-1"
+    configured: int = 0
 
     @property
     def id(self) -> int:

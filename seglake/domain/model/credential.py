@@ -9,7 +9,7 @@ from .manifest import ROOT
 
 
 class KeyPolicy(StrEnum):
-    """What a key may do where no document says otherwise."""
+    """The key policies that have a name; every other one is a policy document (JSON, begins with ``{``)."""
 
     READ_WRITE = "rw"
     READ_ONLY = "ro"
@@ -17,12 +17,13 @@ class KeyPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One access key. ``sealed`` is the secret under the key-encryption key; ``buckets`` empty = all buckets."""
+    """One access key. ``sealed`` is the secret under the key-encryption key; ``policy`` a KeyPolicy's value or a policy
+    document as JSON; ``buckets`` empty = all buckets."""
 
     access_key: str
     sealed: bytes
     user: str = ROOT
-    policy: KeyPolicy = KeyPolicy.READ_WRITE
+    policy: str = KeyPolicy.READ_WRITE
     buckets: tuple[str, ...] = ()
     enabled: bool = True
     created_ms: int = 0
@@ -34,10 +35,10 @@ class Identity:
 
     access_key: str
     user: str
-    policy: KeyPolicy
+    policy: str
     buckets: tuple[str, ...] = ()
 
     @property
     def is_root(self) -> bool:
         """True for the owner of the store with a full key."""
-        return self.user == ROOT and self.policy is KeyPolicy.READ_WRITE and not self.buckets
+        return self.user == ROOT and self.policy == KeyPolicy.READ_WRITE and not self.buckets

@@ -54,6 +54,14 @@ class InvalidBucketName(SeglakeError):
         self.bucket = bucket
 
 
+class InvalidUserName(SeglakeError):
+    """The name breaks the rules for user names."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name[:80]!r} is not a user name: 1 to 64 letters, digits and +=,.@_- are allowed")
+        self.name = name
+
+
 class InvalidKey(SeglakeError):
     """The object key is empty or not UTF-8."""
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .bucket import Bucket, Versioning
+from .bucket_config import ConfigKind
 from .credential import Credential
+from .encryption import RingKey
 from .hlc import HLC
 from .manifest import Manifest, Pairs
 from .multipart import Part, Upload
+from .object_lock import Lock
+from .user import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,38 @@ class TagsSet:
 
 
 @dataclass(frozen=True, slots=True)
+class LockSet:
+    """What protects one version is this now."""
+
+    stamp: HLC
+    bucket_id: int
+    key: str
+    version: HLC
+    lock: Lock
+
+
+@dataclass(frozen=True, slots=True)
+class AclSet:
+    """The access control list of one version is this now (its text; empty = private)."""
+
+    stamp: HLC
+    bucket_id: int
+    key: str
+    version: HLC
+    acl: str
+
+
+@dataclass(frozen=True, slots=True)
+class BucketConfigured:
+    """One kind of a bucket's configuration is this text now; empty removes it."""
+
+    stamp: HLC
+    bucket_id: int
+    kind: ConfigKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class UploadStarted:
     """A multipart upload began."""
 
@@ -135,6 +171,22 @@ class CredentialRemoved:
     access_key: str
 
 
+@dataclass(frozen=True, slots=True)
+class UserPut:
+    """A user was made or changed."""
+
+    stamp: HLC
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class RingKeyPut:
+    """A key of the key ring was made, got a new version, or was enabled, disabled or sealed anew."""
+
+    stamp: HLC
+    key: RingKey
+
+
 Event = (
     BucketCreated
     | BucketDeleted
@@ -143,9 +195,14 @@ Event = (
     | VersionRemoved
     | VersionDamaged
     | TagsSet
+    | LockSet
+    | AclSet
+    | BucketConfigured
     | UploadStarted
     | PartStored
     | UploadAborted
     | CredentialPut
     | CredentialRemoved
+    | UserPut
+    | RingKeyPut
 )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from .digest import Checksum
+from .encryption import Encryption
 from .hlc import HLC
 from .names import NULL_VERSION, version_id
+from .object_lock import NO_LOCK, Lock
 from .segment import ChunkSlice
 
 Pairs = tuple[tuple[str, str], ...]
@@ -47,7 +49,9 @@ class Manifest:
 
     ``headers`` are the system headers to give back (lower-case name, value), ``metadata`` the user's pairs without
     ``x-amz-meta-``. ``etag`` has no quotes. ``null`` versions show the id ``null``. ``upload`` is the id of the
-    multipart upload it completes, if any.
+    multipart upload it completes, if any. ``lock`` and ``acl`` (the text of an access control list, empty = private)
+    are those it began with. Where ``encryption`` is set, the chunks hold ciphertext and their ``skip`` and ``take``
+    count bytes of the plaintext.
     """
 
     bucket_id: int
@@ -67,6 +71,9 @@ class Manifest:
     parts: tuple[PartLayout, ...] = ()
     chunks: tuple[ChunkSlice, ...] = ()
     upload: str = ""
+    lock: Lock = NO_LOCK
+    acl: str = ""
+    encryption: Encryption | None = None
 
     def check(self) -> None:
         """Raises AssertionError when the manifest contradicts itself; called where one is made or decoded."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .digest import Checksum, ChecksumAlgorithm, ChecksumType
+from .encryption import Encryption
 from .hlc import HLC
 from .manifest import ROOT, Pairs
+from .object_lock import NO_LOCK, Lock
 from .segment import ChunkSlice
 
 PART_NUMBER_MAX = 10_000
@@ -19,7 +21,8 @@ class Upload:
     """One multipart upload, bound to bucket, key and owner.
 
     ``completed`` is empty while it runs; afterwards it is the digest of the part list that completed it, so that a
-    repeated completion can be told from a different one, and ``result`` is the stamp of the version it made.
+    repeated completion can be told from a different one, and ``result`` is the stamp of the version it made. ``lock``,
+    ``acl`` and ``encryption`` are what the object will begin with.
     """
 
     id: str
@@ -34,6 +37,9 @@ class Upload:
     checksum_type: ChecksumType | None = None
     completed: bytes = b""
     result: HLC | None = None
+    lock: Lock = NO_LOCK
+    acl: str = ""
+    encryption: Encryption | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .hlc import HLC
 from .manifest import Manifest, Pairs, VersionKind, VersionState
 from .names import NULL_VERSION, version_id
+from .object_lock import NO_LOCK, Lock
 
 
 class VersionEntry(NamedTuple):
@@ -40,11 +41,13 @@ class VersionEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version with its manifest; ``tags`` are the present ones, which may have changed since the manifest."""
+    """A version with its manifest; ``tags``, ``lock`` and ``acl`` are the present ones and may have changed."""
 
     manifest: Manifest
     state: VersionState
     tags: Pairs
+    lock: Lock = NO_LOCK
+    acl: str = ""
 
     @property
     def is_marker(self) -> bool:

@@ -13,14 +13,22 @@ from .journal import Journal
 from .tables import (
     Buckets,
     BucketsView,
+    ConfigsView,
+    ConfigTexts,
     Credentials,
     CredentialsView,
+    Notes,
+    NotesView,
+    RingKeys,
+    RingKeysView,
     Segments,
     SegmentsView,
     SettingsView,
     SiteSettings,
     Uploads,
     UploadsView,
+    Users,
+    UsersView,
     Versions,
     VersionsView,
 )
@@ -44,6 +52,14 @@ class MetadataView(Protocol):
     def segments(self) -> SegmentsView: ...
     @property
     def settings(self) -> SettingsView: ...
+    @property
+    def configs(self) -> ConfigsView: ...
+    @property
+    def users(self) -> UsersView: ...
+    @property
+    def ring_keys(self) -> RingKeysView: ...
+    @property
+    def notes(self) -> NotesView: ...
 
 
 class MetadataTables(Protocol):
@@ -61,6 +77,14 @@ class MetadataTables(Protocol):
     def segments(self) -> Segments: ...
     @property
     def settings(self) -> SiteSettings: ...
+    @property
+    def configs(self) -> ConfigTexts: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def ring_keys(self) -> RingKeys: ...
+    @property
+    def notes(self) -> Notes: ...
 
 
 class MetadataTx(MetadataTables, Protocol):

@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from seglake.domain.model.bucket import Bucket, Versioning
+from seglake.domain.model.bucket_config import ConfigKind, Configs
 from seglake.domain.model.credential import Credential
+from seglake.domain.model.encryption import RingKey
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, Pairs, VersionState
 from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.object_lock import Lock
 from seglake.domain.model.segment import RecordRef, Segment
+from seglake.domain.model.user import User
 from seglake.domain.model.version import Version, VersionEntry
 
 
@@ -33,6 +37,7 @@ class Buckets(BucketsView, Protocol):
 
     def insert(self, bucket: Bucket, /) -> None: ...
     def set_versioning(self, bucket_id: int, versioning: Versioning, /) -> None: ...
+    def set_configured(self, bucket_id: int, ticks: int, /) -> None: ...
     def delete(self, bucket_id: int, /) -> None: ...
 
 
@@ -84,6 +89,8 @@ class Versions(VersionsView, Protocol):
     def delete(self, bucket_id: int, key: str, stamp: HLC, /) -> bool: ...
     def set_state(self, bucket_id: int, key: str, stamp: HLC, state: VersionState, /) -> bool: ...
     def set_tags(self, bucket_id: int, key: str, stamp: HLC, tags: Pairs, /) -> bool: ...
+    def set_lock(self, bucket_id: int, key: str, stamp: HLC, lock: Lock, /) -> bool: ...
+    def set_acl(self, bucket_id: int, key: str, stamp: HLC, acl: str, /) -> bool: ...
 
 
 class UploadsView(Protocol):
@@ -133,6 +140,69 @@ class Credentials(CredentialsView, Protocol):
 
     def put(self, credential: Credential, /) -> None: ...
     def delete(self, access_key: str, /) -> None: ...
+
+
+class ConfigsView(Protocol):
+    """Configuration texts of buckets."""
+
+    def of(self, bucket: Bucket, /) -> Configs:
+        """All texts of a bucket as it was read in the same snapshot; cheap when it never had any."""
+        ...
+
+
+class ConfigTexts(ConfigsView, Protocol):
+    """The writing half."""
+
+    def put(self, bucket_id: int, kind: ConfigKind, text: str, /) -> None:
+        """Sets one text; an empty one removes it."""
+        ...
+
+    def drop(self, bucket_id: int, /) -> None:
+        """Removes all texts of a bucket."""
+        ...
+
+
+class UsersView(Protocol):
+    """Users but for root, deleted ones included."""
+
+    def get(self, name: str, /) -> User | None: ...
+    def scan(self) -> Iterator[User]:
+        """All, by name."""
+        ...
+
+
+class Users(UsersView, Protocol):
+    """The writing half."""
+
+    def put(self, user: User, /) -> None: ...
+
+
+class RingKeysView(Protocol):
+    """Keys of the built-in key ring."""
+
+    def get(self, name: str, /) -> RingKey | None: ...
+    def scan(self) -> Iterator[RingKey]:
+        """All, by name."""
+        ...
+
+
+class RingKeys(RingKeysView, Protocol):
+    """The writing half."""
+
+    def put(self, key: RingKey, /) -> None: ...
+
+
+class NotesView(Protocol):
+    """Notes that background work keeps for itself. They are no part of the logical store: neither journalled nor
+    rebuilt, so whoever keeps one must do right without it."""
+
+    def get(self, name: str, /) -> str | None: ...
+
+
+class Notes(NotesView, Protocol):
+    """The writing half; an empty text removes a note."""
+
+    def put(self, name: str, text: str, /) -> None: ...
 
 
 class SegmentsView(Protocol):

@@ -42,7 +42,7 @@ def may(identity: Identity, action: str, bucket: str) -> bool:
     level)."""
     if identity.buckets and bucket and bucket not in identity.buckets:
         return False
-    return identity.policy is KeyPolicy.READ_WRITE or action.startswith(_READS)
+    return identity.policy == KeyPolicy.READ_WRITE or action.startswith(_READS)
 
 
 class Access:
@@ -84,7 +84,7 @@ def new_key_pair(randomness: Randomness) -> KeyPair:
 def root_credential(view: MetadataView) -> Credential | None:
     """An enabled key of the owner of the store with full rights, None when there is none."""
     for found in view.credentials.scan():
-        if found.enabled and found.user == ROOT and found.policy is KeyPolicy.READ_WRITE and not found.buckets:
+        if found.enabled and found.user == ROOT and found.policy == KeyPolicy.READ_WRITE and not found.buckets:
             return found
     return None
 

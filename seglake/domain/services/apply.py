@@ -7,15 +7,20 @@ from dataclasses import replace
 from typing import assert_never
 
 from seglake.domain.model.events import (
+    AclSet,
+    BucketConfigured,
     BucketCreated,
     BucketDeleted,
     CredentialPut,
     CredentialRemoved,
     Event,
+    LockSet,
     PartStored,
+    RingKeyPut,
     TagsSet,
     UploadAborted,
     UploadStarted,
+    UserPut,
     VersionDamaged,
     VersioningSet,
     VersionPut,
@@ -42,17 +47,29 @@ def apply_event(tables: MetadataTables, event: Event, ref: RecordRef) -> None:  
         case BucketCreated():
             tables.buckets.insert(event.bucket)
         case BucketDeleted():
+            tables.configs.drop(event.bucket_id)
             tables.buckets.delete(event.bucket_id)
         case VersioningSet():
             tables.buckets.set_versioning(event.bucket_id, event.versioning)
         case TagsSet():
             tables.versions.set_tags(event.bucket_id, event.key, event.version, event.tags)
+        case LockSet():
+            tables.versions.set_lock(event.bucket_id, event.key, event.version, event.lock)
+        case AclSet():
+            tables.versions.set_acl(event.bucket_id, event.key, event.version, event.acl)
+        case BucketConfigured():
+            tables.configs.put(event.bucket_id, event.kind, event.text)
+            tables.buckets.set_configured(event.bucket_id, event.stamp.ticks)
         case VersionDamaged():
             tables.versions.set_state(event.bucket_id, event.key, event.version, VersionState.DAMAGED)
         case CredentialPut():
             tables.credentials.put(event.credential)
         case CredentialRemoved():
             tables.credentials.delete(event.access_key)
+        case UserPut():
+            tables.users.put(event.user)
+        case RingKeyPut():
+            tables.ring_keys.put(event.key)
         case _:
             assert_never(event)
 

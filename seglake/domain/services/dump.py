@@ -12,7 +12,8 @@ from seglake.domain.ports.metadata import MetadataTables, MetadataView
 
 
 def logical_dump(view: MetadataView | MetadataTables) -> Iterator[str]:
-    """One line for the site, then for each bucket, version, upload, part and credential, in a fixed order.
+    """One line for the site, then for each bucket with its configuration, version, upload, part, credential, user and
+    ring key, in a fixed order.
 
     A line is a word and a JSON array or number; bytes are hexadecimal. Secrets appear only as they are kept: sealed.
     Segment rows and places of event records are left out: a rewrite may move them, and nothing logical changes.
@@ -20,6 +21,8 @@ def logical_dump(view: MetadataView | MetadataTables) -> Iterator[str]:
     yield f"site {view.settings.site():08x}"
     for bucket in view.buckets.scan():
         yield _line("bucket", bucket)
+        for kind, text in sorted(view.configs.of(bucket).items()):
+            yield _line("config", (bucket.id, kind, text))
     for version, _ref in view.versions.scan_all():
         yield _line("version", version)
     for upload in view.uploads.scan_all():
@@ -28,6 +31,10 @@ def logical_dump(view: MetadataView | MetadataTables) -> Iterator[str]:
             yield _line("part", part)
     for credential in view.credentials.scan():
         yield _line("credential", credential)
+    for user in view.users.scan():
+        yield _line("user", user)
+    for key in view.ring_keys.scan():
+        yield _line("ring-key", key)
 
 
 def _line(word: str, value: Any) -> str:

@@ -18,6 +18,7 @@ from seglake.domain.model.events import TagsSet, VersionPut, VersionRemoved
 from seglake.domain.model.limits import METADATA_BYTES_MAX, Limits
 from seglake.domain.model.manifest import ROOT, Manifest, Pairs, VersionKind
 from seglake.domain.model.names import NULL_VERSION, check_key, parse_version_id
+from seglake.domain.model.object_lock import Lock
 from seglake.domain.model.version import VersionEntry, entry_of
 from seglake.domain.ports.body import Body
 from seglake.domain.ports.committer import Committer
@@ -29,12 +30,15 @@ from .ingest import Ingest, Payload
 
 @dataclass(frozen=True, slots=True)
 class ObjectAttributes:
-    """What is kept with an object besides its bytes."""
+    """What is kept with an object besides its bytes. ``lock`` None asks for none, so the bucket's default holds; ``acl`` is
+    the text of an access control list, empty = private."""
 
     headers: Pairs = ()
     metadata: Pairs = ()
     tags: Pairs = ()
     owner: str = ROOT
+    lock: Lock | None = None
+    acl: str = ""
 
     def check(self) -> None:
         """MetadataTooLarge beyond 2 KiB of user metadata."""

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from struct import error as StructError  # noqa: N812 - an exception's name
 
 from seglake.adapters.sqlite.rows import Row, Session, damaged, row_sum
-from seglake.domain.model.credential import Credential, KeyPolicy
+from seglake.domain.model.credential import Credential
 from seglake.domain.ports.tables import Credentials
 
 _SELECT = "SELECT access_key, sealed, user, policy, buckets, enabled, created_ms, row_sum FROM api_keys"
 _ONE = f"{_SELECT} WHERE access_key = ?"
-_POLICIES = {policy.value: policy for policy in KeyPolicy}
 
 
 def read_credential(row: Row) -> Credential:
@@ -22,8 +21,8 @@ def read_credential(row: Row) -> Credential:
         if row_sum((enabled, created_ms), f"{access_key}\0{user}\0{policy}\0{buckets}\0", sealed) != kept:
             raise damaged("api_keys", access_key)
         allowed = () if buckets == "[]" else tuple(json.loads(buckets))
-        return Credential(access_key, sealed, user, _POLICIES[policy], allowed, enabled == 1, created_ms)
-    except (StructError, TypeError, ValueError, KeyError) as error:
+        return Credential(access_key, sealed, user, policy, allowed, enabled == 1, created_ms)
+    except (StructError, TypeError, ValueError) as error:
         raise damaged("api_keys", access_key, error) from error
 
 
@@ -50,7 +49,7 @@ class SqliteCredentials(Credentials):
 
     def put(self, credential: Credential, /) -> None:
         """Adds or replaces one."""
-        key, user, policy = credential.access_key, credential.user, credential.policy.value
+        key, user, policy = credential.access_key, credential.user, str(credential.policy)
         buckets = json.dumps(credential.buckets, ensure_ascii=False, separators=(",", ":"))
         enabled, created = int(credential.enabled), credential.created_ms
         kept = row_sum((enabled, created), f"{key}\0{user}\0{policy}\0{buckets}\0", credential.sealed)

@@ -15,10 +15,12 @@ from typing import Any
 from awscrt.checksums import crc64nvme
 
 from seglake.adapters.disk_format import decode_manifest, encode_manifest
+from seglake.adapters.disk_format.states import lock_in, lock_out
 from seglake.adapters.sqlite.rows import Row, Session, damaged, row_sum
 from seglake.domain.model.errors import FormatDamaged
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, Pairs, VersionKind, VersionState
+from seglake.domain.model.object_lock import Lock
 from seglake.domain.model.segment import RecordRef
 from seglake.domain.model.version import Version, VersionEntry, entry_of
 from seglake.domain.ports.tables import Versions
@@ -30,9 +32,8 @@ _ENTRY = (
     "bucket_id, key, ticks, site, kind, is_null, state, size, etag, modified_ms, owner, storage_class, checksum,"
     " manifest_id, row_sum"
 )
-_JOINED = (
-    f"{_ENTRY.replace('row_sum', 'versions.row_sum')}, id, manifest, tags, segment, offset, length, manifests.row_sum"
-)
+_MANIFEST = "id, manifest, tags, segment, offset, length, manifests.row_sum, locked, acl"
+_JOINED = ", ".join((_ENTRY.replace("row_sum", "versions.row_sum"), _MANIFEST))
 _ENTRY_COLUMNS = 15
 _ONE = " WHERE bucket_id = ? AND key = ? AND ticks = ? AND site = ?"
 _FROM = f"SELECT {_ENTRY} FROM versions"
@@ -90,10 +91,17 @@ def read_entry(row: Row) -> VersionEntry:
         raise damaged("versions", row[:_ENTRY_COLUMNS], error) from error
 
 
-def manifest_sum(manifest: bytes, tags: str | None, ref: RecordRef) -> int:
+def manifest_sum(
+    manifest: bytes, tags: str | None, ref: RecordRef, locked: str | None = None, acl: str | None = None
+) -> int:
     """The checksum of a manifest's row; without its id: the manifest's own key and stamp bind it."""
-    integers = (ref.offset, ref.length, -1 if tags is None else len(tags), len(ref.segment))
-    return row_sum(integers, "" if tags is None else f"{tags}\0", ref.segment + manifest)
+    integers: tuple[int, ...] = (ref.offset, ref.length, -1 if tags is None else len(tags), len(ref.segment))
+    texts = "" if tags is None else f"{tags}\0"
+    if locked is not None or acl is not None:
+        # Rows that have neither keep the sum that they had before there were such columns.
+        integers = (*integers, -1 if locked is None else len(locked), -1 if acl is None else len(acl))
+        texts = f"{texts}{locked or ''}\0{acl or ''}\0"
+    return row_sum(integers, texts, ref.segment + manifest)
 
 
 def read_version(row: Row) -> tuple[Version, RecordRef]:
@@ -105,20 +113,21 @@ def read_version(row: Row) -> tuple[Version, RecordRef]:
 
 def _read_version(row: Row) -> tuple[Version, RecordRef]:
     entry = read_entry(row)
-    manifest_id, blob, tags_text, segment, offset, length, kept = row[_ENTRY_COLUMNS:]
+    manifest_id, blob, tags_text, segment, offset, length, kept, locked, acl = row[_ENTRY_COLUMNS:]
     if manifest_id is None:
         raise damaged("manifests", f"none for {entry.key!r} {entry.stamp}")
     try:
         ref = RecordRef(segment, offset, length)
-        if manifest_sum(blob, tags_text, ref) != kept:
+        if manifest_sum(blob, tags_text, ref, locked, acl) != kept:
             raise damaged("manifests", (manifest_id, tags_text, ref))
         manifest = decode_manifest(blob)
         tags = manifest.tags if tags_text is None else tuple([(name, value) for name, value in json.loads(tags_text)])
+        lock = manifest.lock if locked is None else lock_in(json.loads(locked))
     except (StructError, TypeError, ValueError, FormatDamaged) as error:
         raise damaged("manifests", (manifest_id, tags_text), error) from error
     if manifest.stamp != entry.stamp or manifest.key != entry.key or manifest.bucket_id != entry.bucket_id:
         raise damaged("manifests", f"{manifest_id} is not of {entry.key!r} {entry.stamp}")
-    return Version(manifest, entry.state, tags), ref
+    return Version(manifest, entry.state, tags, lock, manifest.acl if acl is None else acl), ref
 
 
 # What a row means follows from its bytes alone, checksum included: a row that is equal, byte for byte, to one that was
@@ -245,12 +254,26 @@ class SqliteVersions(Versions):
 
     def set_tags(self, bucket_id: int, key: str, stamp: HLC, tags: Pairs, /) -> bool:
         """Changes a version's tags; False when there is none."""
+        return self._set_text(bucket_id, key, stamp, "tags", _json(tags))
+
+    def set_lock(self, bucket_id: int, key: str, stamp: HLC, lock: Lock, /) -> bool:
+        """Changes what protects a version; False when there is none."""
+        return self._set_text(bucket_id, key, stamp, "locked", _json(lock_out(lock)))
+
+    def set_acl(self, bucket_id: int, key: str, stamp: HLC, acl: str, /) -> bool:
+        """Changes a version's access control list; False when there is none."""
+        return self._set_text(bucket_id, key, stamp, "acl", acl)
+
+    def _set_text(self, bucket_id: int, key: str, stamp: HLC, column: str, text: str) -> bool:
         row = self._one(_FIND, (bucket_id, key.encode(), stamp.ticks, stamp.site))
         if row is None:
             return False
         _version, ref = read_version(row)
-        text = json.dumps(tags, ensure_ascii=False, separators=(",", ":"))
-        self._session.execute(
-            "UPDATE manifests SET tags = ?, row_sum = ? WHERE id = ?", (text, manifest_sum(row[16], text, ref), row[15])
-        )
+        texts = {"tags": row[17], "locked": row[22], "acl": row[23], column: text}
+        kept = manifest_sum(row[16], texts["tags"], ref, texts["locked"], texts["acl"])
+        self._session.execute(f"UPDATE manifests SET {column} = ?, row_sum = ? WHERE id = ?", (text, kept, row[15]))
         return True
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
