@@ -30,8 +30,10 @@ from .ingest import Ingest, Payload
 
 @dataclass(frozen=True, slots=True)
 class ObjectAttributes:
-    """What is kept with an object besides its bytes. ``lock`` None asks for none, so the bucket's default holds; ``acl`` is
-    the text of an access control list, empty = private."""
+    """What is kept with an object besides its bytes.
+
+    ``lock`` None asks for none, so the bucket's default holds; ``acl`` is an access control list's text, empty = private.
+    """
 
     headers: Pairs = ()
     metadata: Pairs = ()
