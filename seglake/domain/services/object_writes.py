@@ -32,7 +32,7 @@ from .ingest import Ingest, Payload
 class ObjectAttributes:
     """What is kept with an object besides its bytes.
 
-    ``lock`` None asks for none, so the bucket's default holds; ``acl`` is an access control list's text, empty = private.
+    ``lock`` None asks for none, so the bucket's default holds; ``acl`` is an ACL's text, empty = private.
     """
 
     headers: Pairs = ()
