@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from math import ceil
 
 from seglake.domain.model.events import Event
 from seglake.domain.model.segment import ChunkSlice, DurableMark, RecordRef
@@ -20,6 +21,10 @@ class ManualClock:
 
     def steady_s(self) -> float:
         return self.ms / 1000
+
+    async def pause(self, seconds: float) -> None:
+        """Lets the time pass at once, to the millisecond above."""
+        self.ms += ceil(seconds * 1000)
 
 
 class SeededRandomness:

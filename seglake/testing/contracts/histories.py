@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from seglake.domain.model.bucket import Bucket, Versioning
+from seglake.domain.model.bucket_config import ConfigKind
 from seglake.domain.model.credential import Credential, KeyPolicy
 from seglake.domain.model.digest import Checksum, ChecksumAlgorithm
+from seglake.domain.model.encryption import Encryption, EncryptionKind, RingKey
 from seglake.domain.model.errors import NoSuchBucket, SeglakeError
 from seglake.domain.model.events import (
+    AclSet,
+    BucketConfigured,
     BucketCreated,
     BucketDeleted,
     CredentialPut,
     CredentialRemoved,
+    LockSet,
     PartStored,
+    RingKeyPut,
     TagsSet,
     UploadAborted,
     UploadStarted,
+    UserPut,
     VersionDamaged,
     VersioningSet,
     VersionPut,
@@ -28,7 +35,9 @@ from seglake.domain.model.events import (
 )
 from seglake.domain.model.manifest import Manifest, VersionKind
 from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.object_lock import NO_LOCK, Lock, Retention, RetentionMode
 from seglake.domain.model.segment import Segment, SegmentState
+from seglake.domain.model.user import User, UserState
 
 if TYPE_CHECKING:
     from seglake.domain.ports.metadata import MetadataTx
@@ -37,6 +46,19 @@ KEYS = ("a", "a/b", "a/c", "b\0", "\ud7ff", "\ue000", "\U00010000", "k" * 1024, 
 BUCKETS = ("first", "second")
 UPLOADS = ("upload-1", "upload-2", "upload-3")
 ACCESS_KEYS = ("AKIA1", "AKIA2")
+NAMES = ("mia", "noor")
+LOCKS = (
+    NO_LOCK,
+    Lock(hold=True),
+    Lock(Retention(RetentionMode.GOVERNANCE, 5)),
+    Lock(Retention(RetentionMode.COMPLIANCE, 1 << 45), True),
+)
+ENCRYPTIONS = (
+    None,
+    Encryption(EncryptionKind.S3, b"wrapped", "ring", 1),
+    Encryption(EncryptionKind.KMS, b"wrapped", "mine", 2, bucket_key=True),
+    Encryption(EncryptionKind.CUSTOMER, b"wrapped", key_md5="md5"),
+)
 
 
 class Refused(SeglakeError):
@@ -106,6 +128,9 @@ def _manifest(tx: MetadataTx, act: Act, upload: str = "") -> Manifest:
         checksum=Checksum(ChecksumAlgorithm.CRC32, bytes(4)) if act.pick % 2 else None,
         chunks=chunks,
         upload=upload,
+        lock=LOCKS[act.pick // 3 % 4],
+        acl=("", "grants é")[act.pick // 5 % 2],
+        encryption=ENCRYPTIONS[act.pick // 7 % 4],
     )
 
 
@@ -125,6 +150,40 @@ def _marker(tx: MetadataTx, act: Act) -> str:
 def _put_then_refuse(tx: MetadataTx, act: Act) -> str:
     _put(tx, act)
     raise Refused("after the change")
+
+
+def _protect(tx: MetadataTx, act: Act) -> str:
+    bucket = _bucket(tx, act)
+    entry = tx.versions.current_entry(bucket.id, act.key)
+    if entry is None:
+        raise Refused("nothing to protect")
+    if act.pick % 2:
+        tx.record(LockSet(tx.tick(), bucket.id, act.key, entry.stamp, LOCKS[act.pick // 2 % 4]))
+    else:
+        tx.record(AclSet(tx.tick(), bucket.id, act.key, entry.stamp, ("", "grants", "\0")[act.pick % 3]))
+    return f"protected {entry.version}"
+
+
+def _configure(tx: MetadataTx, act: Act) -> str:
+    bucket = _bucket(tx, act)
+    kind = tuple(ConfigKind)[act.pick % len(ConfigKind)]
+    tx.record(BucketConfigured(tx.tick(), bucket.id, kind, "text \0é"[: act.pick // 9 % 8]))
+    if act.pick % 7 == 0:
+        raise Refused("after the change")
+    after = tx.buckets.get(act.bucket)
+    assert after is not None, "it was there a moment ago"
+    return repr(sorted(tx.configs.of(after).items()))
+
+
+def _user(tx: MetadataTx, act: Act) -> str:
+    tx.record(UserPut(tx.tick(), User(NAMES[act.pick % 2], tuple(UserState)[act.pick % 3], act.pick)))
+    return "user"
+
+
+def _ring_key(tx: MetadataTx, act: Act) -> str:
+    sealed = tuple([bytes([number]) * 9 for number in range(act.pick % 3 + 1)])
+    tx.record(RingKeyPut(tx.tick(), RingKey(NAMES[act.pick % 2], sealed, act.pick % 5 > 0, act.pick)))
+    return "ring key"
 
 
 def _put_then_break(tx: MetadataTx, act: Act) -> str:
@@ -150,11 +209,17 @@ def _remove(tx: MetadataTx, act: Act) -> str:
     return f"{verb} {entry.version}"
 
 
+def _beside(act: Act) -> dict[str, Any]:
+    """What an upload may be begun with."""
+    lock, acl = LOCKS[act.pick // 3 % 4], ("", "grants")[act.pick // 5 % 2]
+    return {"lock": lock, "acl": acl, "encryption": ENCRYPTIONS[act.pick // 7 % 4]}
+
+
 def _upload(tx: MetadataTx, act: Act) -> str:
     name, bucket = UPLOADS[act.pick % 3], _bucket(tx, act)
     running = tx.uploads.get(name)
     if running is None:
-        tx.record(UploadStarted(Upload(name, bucket.id, act.key, tx.tick(), metadata=(("m", "v"),))))
+        tx.record(UploadStarted(Upload(name, bucket.id, act.key, tx.tick(), metadata=(("m", "v"),), **_beside(act))))
         return "started"
     if running.completed or act.pick % 5 == 0:
         tx.record(UploadAborted(tx.tick(), name))
@@ -174,7 +239,7 @@ def _credential(tx: MetadataTx, act: Act) -> str:
     if act.pick % 5 == 0:
         tx.record(CredentialRemoved(tx.tick(), name))
         return "removed"
-    policy, buckets = tuple(KeyPolicy)[act.pick % 2], BUCKETS[: act.pick % 3]
+    policy, buckets = (*KeyPolicy, '{"Statement":[]}')[act.pick // 2 % 3], BUCKETS[: act.pick % 3]
     credential = Credential(name, bytes([act.pick % 256]) * 9, policy=policy, buckets=buckets, enabled=act.pick % 3 > 0)
     tx.record(CredentialPut(tx.tick(), credential))
     return "put"
@@ -200,11 +265,28 @@ _VERBS: dict[str, Callable[[MetadataTx, Act], str]] = {
     "put then refuse": _put_then_refuse,
     "put then break": _put_then_break,
     "remove": _remove,
+    "protect": _protect,
+    "configure": _configure,
+    "user": _user,
+    "ring key": _ring_key,
     "upload": _upload,
     "credential": _credential,
     "segment": _segment,
 }
-_WEIGHTED = (*_VERBS, "create", "create", "put", "put", "put", "put", "upload", "upload", "remove")
+_WEIGHTED = (
+    *_VERBS,
+    "create",
+    "create",
+    "protect",
+    "configure",
+    "put",
+    "put",
+    "put",
+    "put",
+    "upload",
+    "upload",
+    "remove",
+)
 
 acts = st.builds(
     Act,

@@ -23,6 +23,7 @@ from seglake.testing.contracts.doubles import ManualClock, ScriptedJournal, Seed
 from seglake.testing.contracts.histories import Act, histories
 from seglake.testing.contracts.metadata_case import BUCKET, REF, MakeStore, StoreCase, change, dump, stamps, version
 from seglake.testing.contracts.metadata_commits import CommitContract
+from seglake.testing.contracts.metadata_configs import ConfigContract, ProtectionContract
 
 
 class ReadContract(StoreCase):
@@ -267,8 +268,10 @@ class ReadContract(StoreCase):
     def test_credentials_are_kept_whole(self, store: MetadataStore) -> None:
         plain = Credential("B", b"sealed")
         full = Credential("A", b"\0" * 40, "user", KeyPolicy.READ_ONLY, ("x", "y"), False, 123)
+        document = Credential("C", b"s", policy='{"Statement":["' + "é" * 20_000 + '"]}')
         change(store, lambda tx: tx.credentials.put(plain), lambda tx: tx.credentials.put(full))
-        assert store.read(lambda view: list(view.credentials.scan())) == [full, plain]
+        change(store, lambda tx: tx.credentials.put(document))
+        assert store.read(lambda view: list(view.credentials.scan())) == [full, plain, document]
         changed = replace(plain, enabled=False)
         change(store, lambda tx: tx.credentials.put(changed), lambda tx: tx.credentials.delete("A"))
         assert store.read(lambda view: (view.credentials.get("B"), view.credentials.get("A"))) == (changed, None)
@@ -330,7 +333,7 @@ class HistoryContract(StoreCase):
 __all__ = ["MakeStore", "MetadataContract", "change", "dump"]
 
 
-class MetadataContract(CommitContract, ReadContract, HistoryContract):
+class MetadataContract(CommitContract, ReadContract, ConfigContract, ProtectionContract, HistoryContract):
     """Everything that a MetadataStore promises."""
 
 

@@ -106,6 +106,8 @@ class ReadContract(SegmentCase):
         slices = [part(chunks[1], 5, 7), part(chunks[0], 999, 1), part(chunks[4], 0, 300_000)]
         assert await bench.read(slices) == payloads[1][5:12] + payloads[0][999:] + payloads[4]
         assert bench.files.read(slices[0]) == payloads[1][5:12]
+        views = [len(view) async for view in bench.store.stream([*chunks, *slices])]
+        assert views == [*map(len, payloads), 7, 1, 300_000], "one view for each slice"
 
     async def test_nothing_asked_nothing_given(self, bench: SegmentBench) -> None:
         assert await bench.read([]) == b""

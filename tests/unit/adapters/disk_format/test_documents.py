@@ -5,17 +5,28 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import cbor2
+from hypothesis import given
+
 from seglake.adapters.disk_format import pack
-from seglake.adapters.disk_format.events import decode_event, encode_event
+from seglake.adapters.disk_format.events import _READERS, decode_event, encode_event
 from seglake.adapters.disk_format.footer import TRAILER_BYTES, TRAILER_MAGIC, Footer, SegmentIndex, encode_footer
 from seglake.adapters.disk_format.records import HEADER_BYTES, RECORD_MAGIC, RecordCodec, RecordKind
 from seglake.adapters.disk_format.segment import SEGMENT_MAGIC, SegmentHeader, encode_segment_header
-from seglake.domain.model.events import VersionPut
+from seglake.domain.model.bucket_config import ConfigKind
+from seglake.domain.model.encryption import EncryptionKind
+from seglake.domain.model.events import Event, VersionPut
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, VersionKind
+from seglake.domain.model.object_lock import RetentionMode
+from seglake.domain.model.user import UserState
+from tests.unit.adapters.disk_format.values import events
 
 FORMATS = Path(__file__).resolve().parents[4] / "docs" / "formats"
 SEGMENT = (FORMATS / "segment.md").read_text()
+CDDL = (FORMATS / "events.md").read_text().split("```cddl\n", 1)[1].split("```", 1)[0]
+RULES: dict[str, str] = dict(re.findall(r"^([a-z-]+) += (.*?)(?=^[a-z-]+ +=|\Z)", CDDL, re.MULTILINE | re.DOTALL))
+NESTED = {"put": ("m", "manifest"), "upload": ("u", "upload"), "part": ("p", "part"), "ring-key": ("k", "ring")}
 Field = tuple[int, int]
 
 
@@ -75,6 +86,43 @@ def test_magic_numbers_and_sizes_are_as_documented() -> None:
         assert f"`{magic.hex(' ').upper()}`" in SEGMENT
     text = (FORMATS / "manifest-pack.md").read_text()
     assert f"({pack._HEAD_BYTES} and {pack._TAIL_BYTES} bytes)" in text
+
+
+def keys_of(rule: str) -> tuple[set[str], set[str]]:
+    """(all keys, those that may be missing) of a rule of the CDDL."""
+    text = re.sub(r";.*", "", RULES[rule])
+    grouped = {key for group in re.findall(r"\? \(([^)]*)\)", text) for key in re.findall(r'"([a-z])":', group)}
+    return set(re.findall(r'"([a-z])":', text)), grouped | set(re.findall(r'\? "([a-z])":', text))
+
+
+def rule_of(kind: str) -> str:
+    (rule,) = [rule for rule, text in RULES.items() if f'"e": "{kind}"' in text]
+    return rule
+
+
+def test_every_kind_of_event_has_a_rule() -> None:
+    named = {rule.strip() for rule in RULES["event"].replace("\n", " ").split("/")}
+    assert {rule_of(kind) for kind in _READERS} == named
+
+
+@given(events)
+def test_an_event_has_the_fields_of_its_rule(event: Event) -> None:
+    fields = cbor2.loads(encode_event(event))
+    kind = fields["e"]
+    maps = [(rule_of(kind), fields)]
+    if kind in NESTED:
+        name, rule = NESTED[kind]
+        maps.append((rule, fields[name]))
+    for rule, found in maps:
+        known, optional = keys_of(rule)
+        assert known - optional <= found.keys() <= known, rule
+
+
+def test_the_words_of_the_rules_are_those_of_the_model() -> None:
+    for rule, words in (("config-kind", ConfigKind), ("lock", RetentionMode), ("encryption", EncryptionKind)):
+        assert set(re.findall(r'"([A-Za-z0-9:-]+)"', RULES[rule])) == {word.value for word in words}, rule
+    for state in UserState:
+        assert f'"{state.value}"' in RULES["user"]
 
 
 def test_the_example_event_is_what_is_written() -> None:

@@ -9,10 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seglake.adapters.disk_format.events import _READERS, _WRITERS, decode_event, encode_event
+from seglake.domain.model.bucket_config import ConfigKind
+from seglake.domain.model.credential import Credential
+from seglake.domain.model.encryption import RingKey
 from seglake.domain.model.errors import FormatDamaged, UnknownFormat
-from seglake.domain.model.events import BucketDeleted, Event, VersionPut
+from seglake.domain.model.events import (
+    AclSet,
+    BucketConfigured,
+    BucketDeleted,
+    CredentialPut,
+    Event,
+    LockSet,
+    RingKeyPut,
+    UserPut,
+    VersionPut,
+)
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, VersionKind
+from seglake.domain.model.object_lock import Lock, Retention, RetentionMode
+from seglake.domain.model.user import User, UserState
 from tests.unit.adapters.disk_format.values import events
 
 EVENT = BucketDeleted(HLC(5, 6), 7)
@@ -88,6 +103,87 @@ def test_a_missing_field_is_refused(name: str) -> None:
     del fields[name]
     with pytest.raises(FormatDamaged):
         decode_event(cbor2.dumps(fields))
+
+
+PLACE = (HLC(5, 6), 7, "k", HLC(4, 6))
+LOCK = Lock(Retention(RetentionMode.COMPLIANCE, 9), True)
+
+
+def wrongs(event: Event, field: str, *values: Any) -> list[tuple[Event, str, Any]]:
+    return [(event, field, value) for value in values]
+
+
+RULES = BucketConfigured(HLC(5, 6), 7, ConfigKind.CORS, "rules")
+MIA = UserPut(HLC(5, 6), User("mia", UserState.DISABLED, 5))
+WRAP = RingKeyPut(HLC(5, 6), RingKey("wrap", (b"one",), False, 5))
+WRONG_LOCKS: list[Any] = [
+    [],
+    True,
+    {},
+    [1],
+    [None],
+    [True, "COMPLIANCE"],
+    [True, "compliance", 9],
+    [True, "", 9],
+    [True, 5, 9],
+    [True, "COMPLIANCE", -1],
+    [True, "COMPLIANCE", 1 << 63],
+    [True, "COMPLIANCE", 9.0],
+    [True, "COMPLIANCE", 9, 9],
+    [9, "COMPLIANCE", True],
+]
+WRONG_RING_KEYS: list[Any] = [
+    [],
+    {},
+    {"c": 5, "n": "wrap", "s": []},
+    {"c": 5, "n": "wrap", "s": ["one"]},
+    {"c": 5, "n": "wrap", "s": b"one"},
+    {"c": 5, "n": "", "s": [b"one"]},
+    {"c": 5, "f": False, "n": "wrap", "s": [b"one"]},
+    {"c": 5, "n": "wrap", "s": [b"one"], "x": 1},
+    {"n": "wrap", "s": [b"one"]},
+]
+WRONG = [
+    *wrongs(LockSet(*PLACE, LOCK), "i", *WRONG_LOCKS),
+    *wrongs(AclSet(*PLACE, "grants"), "f", 5, None, b"grants", "x" * 65_537),
+    *wrongs(RULES, "k", "torrent", "", 5),
+    *wrongs(RULES, "x", 5, b"rules", "x" * (1 << 20 | 1)),
+    *wrongs(MIA, "v", "asleep", 1),
+    *wrongs(MIA, "n", b"mia", 5),
+    *wrongs(MIA, "c", -1, "5"),
+    *wrongs(MIA, "x", 1),
+    *wrongs(WRAP, "k", *WRONG_RING_KEYS),
+]
+
+
+@pytest.mark.parametrize(("event", "field", "wrong"), WRONG)
+def test_a_wrong_value_of_a_lock_acl_config_user_or_ring_key_is_refused(event: Event, field: str, wrong: Any) -> None:
+    fields = cbor2.loads(encode_event(event))
+    assert decode_event(cbor2.dumps(fields)) == event
+    with pytest.raises(FormatDamaged):
+        decode_event(cbor2.dumps({**fields, field: wrong}))
+
+
+@pytest.mark.parametrize("event", [LockSet(*PLACE, LOCK), UserPut(HLC(5, 6), User("mia"))])
+def test_every_bit_of_an_event_matters_or_is_refused(event: Event) -> None:
+    encoded = encode_event(event)
+    for bit in range(len(encoded) * 8):
+        changed = bytearray(encoded)
+        changed[bit // 8] ^= 1 << bit % 8
+        try:
+            assert decode_event(bytes(changed)) != event
+        except (FormatDamaged, UnknownFormat):
+            continue
+
+
+def test_a_configuration_text_may_be_long() -> None:
+    event = BucketConfigured(HLC(5, 6), 7, ConfigKind.POLICY, "é" * (1 << 20))
+    assert decode_event(encode_event(event)) == event
+
+
+def test_a_key_policy_may_be_a_document() -> None:
+    event = CredentialPut(HLC(5, 6), Credential("AKIA", b"sealed", policy='{"Statement":["' + "x" * 20_480 + '"]}'))
+    assert decode_event(encode_event(event)) == event
 
 
 def test_a_newer_kind_of_event_is_told_from_damage() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from seglake.adapters.disk_format.manifests import decode_manifest, encode_manifest
 from seglake.adapters.disk_format.multipart import decode_part, decode_upload, encode_part, encode_upload
 from seglake.domain.model.digest import Checksum, ChecksumAlgorithm
+from seglake.domain.model.encryption import Encryption, EncryptionKind
 from seglake.domain.model.errors import FormatDamaged
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, PartLayout, VersionKind
 from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.object_lock import Lock, Retention, RetentionMode
 from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice
 from tests.unit.adapters.disk_format.values import manifests, parts, uploads
 
@@ -36,6 +39,9 @@ FULL = Manifest(
     (PartLayout(1, 90),),
     (CHUNK,),
     "upload",
+    Lock(Retention(RetentionMode.GOVERNANCE, 9), True),
+    "grants",
+    Encryption(EncryptionKind.KMS, b"wrapped", "mine", 2, bucket_key=True),
 )
 
 
@@ -65,6 +71,25 @@ def test_encoding_twice_gives_the_same_bytes_and_another_manifest_others() -> No
     other = Manifest(1, "bucket", "other", HLC(2, 3), VersionKind.OBJECT, False)
     assert decode_manifest(encode_manifest(other)).key == "other"
     assert decode_manifest(encode_manifest(FULL)) == FULL
+
+
+def test_every_bit_of_lock_acl_and_encryption_matters_or_is_refused() -> None:
+    bare = Manifest(1, "b", "k", HLC(2, 3), VersionKind.OBJECT, False)
+    manifest = replace(bare, lock=FULL.lock, acl=FULL.acl, encryption=FULL.encryption)
+    encoded = encode_manifest(manifest)
+    for bit in range(len(encoded) * 8):
+        flipped = bytearray(encoded)
+        flipped[bit // 8] ^= 1 << bit % 8
+        try:
+            assert decode_manifest(bytes(flipped)) != manifest
+        except FormatDamaged:
+            continue
+
+
+def test_an_unlocked_plain_private_version_costs_no_bytes() -> None:
+    bare = Manifest(1, "b", "k", HLC(2, 3), VersionKind.OBJECT, False)
+    assert encode_manifest(replace(bare, lock=Lock(), acl="", encryption=None)) == encode_manifest(bare)
+    assert not {"i", "f", "x"} & set(cbor2.loads(encode_manifest(bare)))
 
 
 def test_the_manifest_of_a_5_gib_object_stays_small() -> None:
@@ -127,7 +152,29 @@ ROW = [0, 4096, 1000, b"d" * 32, 10, 90]
         ("c", [[0, 4096, 1000, b"d" * 32, -1, 90]]),
         ("c", [[0, 4096, 1000, b"d" * 32, 10, -90]]),
         ("c", [[False, 4096, 1000, b"d" * 32, 10, 90]]),
-        ("x", 1),
+        *[("f", value) for value in (b"x", 5, None, "x" * 70_000)],
+        *[("i", value) for value in ([], [1], [True, "GOVERNANCE"], [True, "HALF", 9], [True, "GOVERNANCE", -9], True)],
+        *[
+            ("x", value)
+            for value in (
+                1,
+                [],
+                ["aws:kms"],
+                [b"aws:kms", b"wrapped", "mine", 2, True],
+                ["aws:fee", b"wrapped", "mine", 2, True],
+                ["aws:kms", "wrapped", "mine", 2, True],
+                ["aws:kms", b"", "mine", 2, True],
+                ["aws:kms", b"wrapped", "", 2, True],
+                ["aws:kms", b"wrapped", "mine", -2, True],
+                ["aws:kms", b"wrapped", "mine", 2, 1],
+                ["aws:kms", b"wrapped", "mine", 2],
+                ["aws:kms", b"wrapped", "md5"],
+                ["SSE-C", b"wrapped", ""],
+                ["SSE-C", b"wrapped", b"md5"],
+                ["SSE-C", b"wrapped", "mine", 2, True],
+            )
+        ],
+        ("y", 1),
     ],
 )
 def test_a_manifest_that_breaks_a_rule_is_refused(name: str, value: Any) -> None:
@@ -149,7 +196,15 @@ def test_a_part_and_an_upload_that_break_a_rule_are_refused() -> None:
         with pytest.raises(FormatDamaged):
             decode_part(cbor2.dumps({**cbor2.loads(encode_part(part)), name: value}))
     upload = Upload("u", 1, "k", HLC(1, 1))
-    wrong_upload: tuple[tuple[str, Any], ...] = (("a", "CRC99"), ("y", "HALF"), ("d", "x"), ("r", 5), ("x", 1))
+    wrong_upload: tuple[tuple[str, Any], ...] = (
+        ("a", "CRC99"),
+        ("y", "HALF"),
+        ("d", "x"),
+        ("r", 5),
+        ("x", 1),
+        ("i", []),
+        ("f", 5),
+    )
     for name, value in wrong_upload:
         with pytest.raises(FormatDamaged):
             decode_upload(cbor2.dumps({**cbor2.loads(encode_upload(upload)), name: value}))

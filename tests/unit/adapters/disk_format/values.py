@@ -5,18 +5,25 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from seglake.domain.model.bucket import Bucket, Versioning
+from seglake.domain.model.bucket_config import ConfigKind
 from seglake.domain.model.credential import Credential, KeyPolicy
 from seglake.domain.model.digest import Checksum, ChecksumAlgorithm, ChecksumType
+from seglake.domain.model.encryption import Encryption, EncryptionKind, RingKey
 from seglake.domain.model.events import (
+    AclSet,
+    BucketConfigured,
     BucketCreated,
     BucketDeleted,
     CredentialPut,
     CredentialRemoved,
     Event,
+    LockSet,
     PartStored,
+    RingKeyPut,
     TagsSet,
     UploadAborted,
     UploadStarted,
+    UserPut,
     VersionDamaged,
     VersioningSet,
     VersionPut,
@@ -25,13 +32,29 @@ from seglake.domain.model.events import (
 from seglake.domain.model.hlc import HLC, SITE_MAX, TICKS_MAX
 from seglake.domain.model.manifest import Manifest, PartLayout, VersionKind
 from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.object_lock import NO_LOCK, Lock, Retention, RetentionMode
 from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice
+from seglake.domain.model.user import User, UserState
 
 words = st.text(max_size=12)
 keys = st.text(min_size=1, max_size=40)
 pairs = st.lists(st.tuples(words, words), max_size=3).map(tuple)
 numbers = st.integers(0, TICKS_MAX)
 stamps = st.builds(HLC, numbers, st.integers(0, SITE_MAX))
+names = st.text(min_size=1, max_size=12)
+sealed_keys = st.binary(min_size=1, max_size=60)
+retentions = st.builds(Retention, st.sampled_from(RetentionMode), numbers)
+locks = st.just(NO_LOCK) | st.builds(Lock, st.none() | retentions, st.booleans())
+ring_encryptions = st.builds(
+    Encryption,
+    st.sampled_from((EncryptionKind.S3, EncryptionKind.KMS)),
+    sealed_keys,
+    key=names,
+    key_version=numbers,
+    bucket_key=st.booleans(),
+)
+customer_encryptions = st.builds(Encryption, st.just(EncryptionKind.CUSTOMER), sealed_keys, key_md5=names)
+encryptions = st.none() | ring_encryptions | customer_encryptions
 segments = st.sampled_from([bytes((number,)) * 16 for number in range(3)])
 
 
@@ -85,6 +108,9 @@ def manifests(draw: st.DrawFn) -> Manifest:
         parts=() if marker or draw(st.booleans()) else draw(layouts(size)),
         chunks=chunks,
         upload=draw(words),
+        lock=draw(locks),
+        acl=draw(words),
+        encryption=draw(encryptions),
     )
 
 
@@ -117,17 +143,22 @@ uploads = st.builds(
     checksum_type=st.none() | st.sampled_from(ChecksumType),
     completed=st.binary(max_size=32),
     result=st.none() | stamps,
+    lock=locks,
+    acl=words,
+    encryption=encryptions,
 )
 credentials = st.builds(
     Credential,
     access_key=words,
     sealed=st.binary(max_size=80),
     user=words,
-    policy=st.sampled_from(KeyPolicy),
+    policy=st.sampled_from([policy.value for policy in KeyPolicy]) | words.map('{{"Statement":[{0!r}]}}'.format),
     buckets=st.lists(words, max_size=3).map(tuple),
     enabled=st.booleans(),
     created_ms=numbers,
 )
+users = st.builds(User, words, st.sampled_from(UserState), numbers)
+ring_keys = st.builds(RingKey, names, st.lists(sealed_keys, min_size=1, max_size=3).map(tuple), st.booleans(), numbers)
 buckets = st.builds(Bucket, words, stamps, st.sampled_from(Versioning), words | st.just("root"), words)
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(VersionPut, manifests(), st.binary(max_size=32)),
@@ -142,4 +173,9 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(UploadAborted, stamps, words),
     st.builds(CredentialPut, stamps, credentials),
     st.builds(CredentialRemoved, stamps, words),
+    st.builds(LockSet, stamps, numbers, keys, stamps, locks),
+    st.builds(AclSet, stamps, numbers, keys, stamps, words),
+    st.builds(BucketConfigured, stamps, numbers, st.sampled_from(ConfigKind), words),
+    st.builds(UserPut, stamps, users),
+    st.builds(RingKeyPut, stamps, ring_keys),
 )
