@@ -208,6 +208,27 @@ class RangeNotSatisfiable(SeglakeError):
         self.size = size
 
 
+class NoSuchPart(SeglakeError):
+    """The object has no part of this number; ``count`` is how many it has."""
+
+    def __init__(self, number: int, count: int) -> None:
+        super().__init__("The requested partnumber is not satisfiable")
+        self.number = number
+        self.count = count
+
+
+class InvalidTag(SeglakeError):
+    """A tag breaks the rules for tags."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
+
+
+class TooManyTags(SeglakeError):
+    """More tags than an object (10) or a bucket (50) may have."""
+
+
 class InvalidArgument(SeglakeError):
     """An argument's value is not allowed."""
 
@@ -223,6 +244,58 @@ class InvalidRequest(SeglakeError):
 
 class InvalidBucketState(SeglakeError):
     """The bucket's configuration does not allow the operation."""
+
+
+class ObjectLocked(SeglakeError):
+    """A retention or a legal hold protects the version."""
+
+    def __init__(self, key: str, version: str) -> None:
+        super().__init__("Access Denied because object protected by object lock.")
+        self.key = key
+        self.version = version
+
+
+class NoObjectLockConfiguration(SeglakeError):
+    """Object lock was never switched on for the bucket."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__("Object Lock configuration does not exist for this bucket")
+        self.bucket = bucket
+
+
+class NoSuchLock(SeglakeError):
+    """The version has no retention, or never had a legal hold."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("The specified object does not have a ObjectLock configuration")
+        self.key = key
+
+
+class AclsDisabled(SeglakeError):
+    """The bucket's owner owns every object in it (BucketOwnerEnforced), so no access control list counts there."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(
+            "The bucket does not allow ACLs: its owner owns every object (BucketOwnerEnforced). Leave the ACL out, "
+            "or change the bucket's ownership controls first"
+        )
+        self.bucket = bucket
+
+
+class AclAgainstOwnership(SeglakeError):
+    """A bucket cannot grant by an access control list and be BucketOwnerEnforced."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__("Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+        self.bucket = bucket
+
+
+class PublicAclOnNewBucket(SeglakeError):
+    """A bucket is made with public access blocked, so it cannot be made with a public access control list."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__("Bucket cannot have public ACLs set with BlockPublicAccess enabled")
+        self.bucket = bucket
 
 
 class AccessDenied(SeglakeError):
@@ -307,3 +380,50 @@ class MetadataDamaged(SeglakeError):
 
 class SecretUnreadable(SeglakeError):
     """A sealed secret does not open: another master key, or changed bytes."""
+
+
+class DecryptionFailed(SeglakeError):
+    """Encrypted bytes, or a wrapped data key, do not open: another key, or changed bytes."""
+
+
+class InvalidRingKeyName(SeglakeError):
+    """The name breaks the rules for keys of the key ring."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name[:80]!r} is not a key name: 1 to 128 letters, digits and _-/ are allowed, and none of Seglake's own"
+        )
+        self.name = name
+
+
+class RingKeyUnknown(SeglakeError):
+    """The key ring has no key of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no key {name[:128]!r} in the key ring")
+        self.name = name
+
+
+class RingKeyDisabled(SeglakeError):
+    """The key is disabled: nothing is encrypted or decrypted with it until it is enabled again."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the key {name[:128]!r} is disabled")
+        self.name = name
+
+
+class RingKeyTaken(SeglakeError):
+    """The key ring has a key of this name already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a key {name[:128]!r} already")
+        self.name = name
+
+
+class MalformedPolicy(SeglakeError):
+    """A policy document holds something that is not understood; ``element`` is its path, as ``Statement[2].Effect``."""
+
+    def __init__(self, element: str, reason: str) -> None:
+        super().__init__(f"{element}: {reason}" if element else reason)
+        self.element = element
+        self.reason = reason

@@ -12,6 +12,7 @@ from .hlc import HLC
 from .manifest import Manifest, Pairs
 from .multipart import Part, Upload
 from .object_lock import Lock
+from .segment import ChunkSlice
 from .user import User
 
 
@@ -78,6 +79,41 @@ class VersionDamaged:
     bucket_id: int
     key: str
     version: HLC
+
+
+@dataclass(frozen=True, slots=True)
+class VersionGone:
+    """Stands where a null version's put stood that nobody needs any more: it replaced the null version before it.
+
+    Never decided by a request: rewriting a segment leaves it in the place, and with the stamp, of such a put.
+    """
+
+    stamp: HLC
+    bucket_id: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksMoved:
+    """The bytes of one version lie here now. Only the places differ: every chunk is the same as before, byte for
+    byte."""
+
+    stamp: HLC
+    bucket_id: int
+    key: str
+    version: HLC
+    chunks: tuple[ChunkSlice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartMoved:
+    """As ``ChunksMoved``, for the part that came with the stamp ``part``."""
+
+    stamp: HLC
+    upload: str
+    number: int
+    part: HLC
+    chunks: tuple[ChunkSlice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +230,9 @@ Event = (
     | VersionPut
     | VersionRemoved
     | VersionDamaged
+    | VersionGone
+    | ChunksMoved
+    | PartMoved
     | TagsSet
     | LockSet
     | AclSet

@@ -14,10 +14,14 @@ SEGMENT_ID_BYTES = 16
 
 
 class SegmentState(IntEnum):
-    """OPEN segments have a live writer or await recovery; SEALED ones end in a footer and never change."""
+    """OPEN segments have a live writer or await recovery; SEALED ones end in a footer and never change.
+
+    DOOMED ones are garbage, or not yet anything else: nothing may refer to them from now on, and the file goes away.
+    """
 
     OPEN = 1
     SEALED = 2
+    DOOMED = 3
 
 
 class RecordRef(NamedTuple):
@@ -43,6 +47,18 @@ class ChunkSlice(NamedTuple):
     take: int
 
 
+class Held(NamedTuple):
+    """What one version keeps alive: its chunks (``segment``, ``offset``, ``length``; lengths in bytes) and its record.
+
+    ``manifest`` is what the engine needs to say which version it is (``Versions.named``).
+    """
+
+    bucket_id: int
+    chunks: list[tuple[bytes, int, int]]
+    segment: bytes
+    length: int
+
+
 class DurableMark(NamedTuple):
     """Everything in the segment before ``length`` bytes is synced; what lies beyond is not acknowledged."""
 
@@ -59,12 +75,20 @@ class Segment:
     committed: int
     created_ms: int
     footer: bytes = b""
-    """BLAKE3 of the footer once sealed, else empty."""
+    """BLAKE3 of the footer once sealed, else empty; a doomed segment keeps what it had."""
 
     def __post_init__(self) -> None:
         assert len(self.id) == SEGMENT_ID_BYTES, "a segment id has 16 bytes"
         assert self.committed >= 0, "a length is not negative"
-        assert bool(self.footer) == (self.state is SegmentState.SEALED), "exactly a sealed segment has a footer"
+        sealed = bool(self.footer)
+        assert self.state is SegmentState.DOOMED or sealed == (self.state is SegmentState.SEALED), (
+            "exactly a sealed segment has a footer"
+        )
+
+
+def same_bytes(one: tuple[ChunkSlice, ...], other: tuple[ChunkSlice, ...]) -> bool:
+    """Whether both name the same bytes, wherever these lie."""
+    return len(one) == len(other) and all(a[2:] == b[2:] for a, b in zip(one, other, strict=True))
 
 
 def slice_chunks(chunks: tuple[ChunkSlice, ...], first: int, length: int) -> tuple[ChunkSlice, ...]:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from itertools import islice
 
 from seglake.domain.model.bucket import Bucket, Versioning
-from seglake.domain.model.errors import BucketAlreadyOwned, BucketNotEmpty, BucketTaken
-from seglake.domain.model.events import BucketCreated, BucketDeleted, VersioningSet
+from seglake.domain.model.bucket_config import ConfigKind
+from seglake.domain.model.errors import BucketAlreadyOwned, BucketNotEmpty, BucketTaken, InvalidBucketState
+from seglake.domain.model.events import BucketConfigured, BucketCreated, BucketDeleted, VersioningSet
 from seglake.domain.model.manifest import ROOT
 from seglake.domain.model.names import check_bucket_name
+from seglake.domain.model.object_lock import BucketLock, to_text
 from seglake.domain.ports.committer import Committer
-from seglake.domain.ports.metadata import MetadataStore, MetadataTx
+from seglake.domain.ports.metadata import MetadataStore, MetadataTx, MetadataView
 
 from .facts import bucket_named
+from .locking import holds_locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,24 @@ class CreateBucket:
     owner: str = ROOT
     region: str = "us-east-1"
     versioning: Versioning = Versioning.UNVERSIONED
+    locks: bool = False
+    """Whether object lock is switched on; it needs versioning."""
+    configs: tuple[tuple[ConfigKind, str], ...] = ()
+    """What else the bucket begins with: kinds and their texts."""
 
     def __call__(self, tx: MetadataTx) -> Bucket:
-        """Records one BucketCreated. BucketAlreadyOwned, BucketTaken."""
+        """Records one BucketCreated and one BucketConfigured for each text it begins with. BucketAlreadyOwned,
+        BucketTaken."""
         known = tx.buckets.get(self.name)
         if known is not None:
             raise BucketAlreadyOwned(self.name) if known.owner == self.owner else BucketTaken(self.name)
+        assert not self.locks or self.versioning is Versioning.ENABLED, "object lock protects versions"
         bucket = Bucket(self.name, tx.tick(), self.versioning, self.owner, self.region)
         tx.record(BucketCreated(bucket))
+        if self.locks:
+            tx.record(BucketConfigured(tx.tick(), bucket.id, ConfigKind.OBJECT_LOCK, to_text(BucketLock())))
+        for kind, text in self.configs:
+            tx.record(BucketConfigured(tx.tick(), bucket.id, kind, text))
         return bucket
 
 
@@ -59,9 +72,13 @@ class SetVersioning:
     versioning: Versioning
 
     def __call__(self, tx: MetadataTx) -> None:
-        """Records one VersioningSet. NoSuchBucket."""
+        """Records one VersioningSet. NoSuchBucket, InvalidBucketState: object lock needs versions."""
         assert self.versioning is not Versioning.UNVERSIONED, "versioning is enabled or suspended, never undone"
         bucket = bucket_named(tx, self.name)
+        if self.versioning is not Versioning.ENABLED and holds_locks(tx, bucket):
+            raise InvalidBucketState(
+                "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+            )
         if bucket.versioning is not self.versioning:
             tx.record(VersioningSet(tx.tick(), bucket.id, self.versioning))
 
@@ -91,15 +108,29 @@ class Buckets:
         await self._committer.commit(DeleteBucket(name))
 
     async def set_versioning(self, name: str, versioning: Versioning) -> None:
-        """Enables or suspends versioning. NoSuchBucket."""
+        """Enables or suspends versioning. NoSuchBucket, InvalidBucketState."""
         await self._committer.commit(SetVersioning(name, versioning))
 
     def get(self, name: str) -> Bucket:
         """The bucket. NoSuchBucket."""
         return self._metadata.read(lambda view: bucket_named(view, name))
 
-    def list(self, prefix: str = "", after: str = "", limit: int = 10_000) -> BucketPage:
-        """API: ListBuckets: by name, above ``after``."""
-        found = self._metadata.read(lambda view: tuple(islice(view.buckets.scan(prefix, after), limit + 1)))
+    def list(
+        self,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 10_000,
+        *,
+        owner: str | None = None,
+        names: tuple[str, ...] = (),
+    ) -> BucketPage:
+        """API: ListBuckets: by name, above ``after``; only those of ``owner`` and among ``names`` where given."""
+
+        def query(view: MetadataView) -> tuple[Bucket, ...]:
+            seen = view.buckets.scan(prefix, after)
+            shown = (b for b in seen if (owner is None or b.owner == owner) and (not names or b.name in names))
+            return tuple(islice(shown, limit + 1))
+
+        found = self._metadata.read(query)
         more = len(found) > limit
         return BucketPage(found[:limit], found[limit - 1].name if more and limit else None)

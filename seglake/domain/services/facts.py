@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seglake.domain.model.bucket import Bucket
-from seglake.domain.model.errors import NoSuchBucket, NoSuchKey, NoSuchVersion
+from seglake.domain.model.errors import IsDeleteMarker, NoSuchBucket, NoSuchKey, NoSuchVersion
 from seglake.domain.model.multipart import Upload
 from seglake.domain.model.names import NULL_VERSION, parse_version_id
 from seglake.domain.model.version import Version, VersionEntry
@@ -34,6 +34,16 @@ def version_of(view: MetadataView | MetadataTables, bucket: Bucket, key: str, ve
             found = None
     if found is None:
         raise NoSuchVersion(key, version)
+    return found
+
+
+def object_version_of(view: MetadataView | MetadataTables, bucket: Bucket, key: str, version: str | None) -> Version:
+    """The version asked for, which must be an object. NoSuchKey, NoSuchVersion, IsDeleteMarker."""
+    found = version_of(view, bucket, key, version)
+    if found.is_marker:
+        if version is None:
+            raise NoSuchKey(key, marker=found.manifest.version)
+        raise IsDeleteMarker(key, found.manifest.version)
     return found
 
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from seglake.domain.model.bucket import Bucket, Versioning
 from seglake.domain.model.conditions import NO_WRITE_CONDITIONS, WriteConditions
 from seglake.domain.model.digest import Checksum, ChecksumAlgorithm, ChecksumType, multipart_type
+from seglake.domain.model.encryption import Encryption, Protection
 from seglake.domain.model.errors import (
     BadDigest,
     EntityTooLarge,
@@ -26,6 +27,7 @@ from seglake.domain.model.limits import Limits
 from seglake.domain.model.manifest import Manifest, PartLayout, VersionKind
 from seglake.domain.model.multipart import PART_NUMBER_MAX, Part, PartClaim, Upload
 from seglake.domain.model.names import check_key
+from seglake.domain.model.object_lock import NO_LOCK
 from seglake.domain.model.segment import ChunkSlice
 from seglake.domain.ports.body import Body
 from seglake.domain.ports.committer import Committer
@@ -33,25 +35,31 @@ from seglake.domain.ports.digests import Digests
 from seglake.domain.ports.metadata import MetadataStore, MetadataTables, MetadataTx, MetadataView
 from seglake.domain.ports.system import Randomness
 
+from .bucket_settings import configs_of
+from .encryption import NO_CUSTOMER, Encrypting
 from .facts import bucket_named, running_upload
 from .ingest import DEFAULT_CHECKSUM, Ingest, Payload
-from .object_writes import ObjectAttributes, Stored, check_overwrite, shown_version
+from .locking import check_asked, check_null_replaceable, lock_for
+from .object_writes import ObjectAttributes, Stored, check_overwrite, stored_as
+from .owning import completed_owner_and_acl, owner_and_acl
 
 
 @dataclass(frozen=True, slots=True)
 class CreateUpload:
-    """API: CreateMultipartUpload."""
+    """API: CreateMultipartUpload. ``protection`` as in a PUT."""
 
     bucket: str
     key: str
     attributes: ObjectAttributes
     algorithm: ChecksumAlgorithm | None = None
     checksum_type: ChecksumType | None = None
+    protection: Protection | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteUpload:
-    """API: CompleteMultipartUpload. ``checksum`` is the claimed one of the whole object, ``size`` the claimed size."""
+    """API: CompleteMultipartUpload. ``checksum`` is the claimed one of the whole object, ``size`` the claimed size;
+    ``customer`` a key that the request need not bring, but then it is the upload's."""
 
     bucket: str
     key: str
@@ -61,6 +69,7 @@ class CompleteUpload:
     checksum: Checksum | None = None
     checksum_type: ChecksumType | None = None
     size: int | None = None
+    customer: bytes = field(default=NO_CUSTOMER, repr=False)
 
     def digest(self) -> bytes:
         """Identifies the part list, so that a repeated completion is recognised."""
@@ -90,6 +99,7 @@ class StartUpload:
 
     command: CreateUpload
     id: str
+    encryption: Encryption | None = None
 
     def __call__(self, tx: MetadataTx) -> Upload:
         """Records one UploadStarted."""
@@ -97,6 +107,9 @@ class StartUpload:
         bucket = bucket_named(tx, command.bucket)
         kind = multipart_type(command.algorithm, command.checksum_type) if command.algorithm else None
         attributes = command.attributes
+        if attributes.lock is not None:
+            check_asked(configs_of(tx, bucket), attributes.lock, tx.now_ms())
+        owner_and_acl(tx, bucket, attributes.owner, attributes.acl)
         upload = Upload(
             id=self.id,
             bucket_id=bucket.id,
@@ -108,6 +121,9 @@ class StartUpload:
             tags=attributes.tags,
             algorithm=command.algorithm,
             checksum_type=kind,
+            lock=attributes.lock or NO_LOCK,
+            acl=attributes.acl,
+            encryption=self.encryption,
         )
         tx.record(UploadStarted(upload))
         return upload
@@ -125,14 +141,15 @@ class PutPart:
 
     def __call__(self, tx: MetadataTx) -> Part:
         """Records one PartStored."""
-        open_upload(tx, self.bucket, self.key, self.upload)
+        _, upload = open_upload(tx, self.bucket, self.key, self.upload)
         payload = self.payload
+        assert payload.encryption == upload.encryption, "all parts of an upload are under its data key"
         part = Part(
             upload=self.upload,
             number=self.number,
             stamp=tx.tick(),
             size=payload.size,
-            etag=payload.md5.hex(),
+            etag=payload.etag,
             modified_ms=tx.now_ms(),
             checksum=payload.checksum,
             chunks=payload.place(tx),
@@ -239,9 +256,11 @@ class FinishUpload:
         parts = _claimed_parts(tx, command, upload, self.limits)
         whole = _whole_checksum(upload, parts, self.digests)
         _check_claim(command, upload, whole)
+        if bucket.versioning is not Versioning.ENABLED:
+            check_null_replaceable(tx, bucket, command.key)
         manifest = self._compose(tx, bucket, upload, parts, whole)
         tx.record(VersionPut(manifest, command.digest()))
-        return Stored(manifest.etag, shown_version(bucket, manifest), whole, manifest.size, manifest.modified_ms)
+        return stored_as(bucket, manifest)
 
     def _compose(
         self, tx: MetadataTx, bucket: Bucket, upload: Upload, parts: list[Part], whole: Checksum | None
@@ -251,6 +270,7 @@ class FinishUpload:
             chunks.extend(part.chunks)
         md5s = b"".join([bytes.fromhex(part.etag) for part in parts])
         explicit = upload.algorithm is not None
+        owner, acl = completed_owner_and_acl(tx, bucket, upload.owner, upload.acl)
         return Manifest(
             bucket_id=bucket.id,
             bucket=bucket.name,
@@ -261,7 +281,7 @@ class FinishUpload:
             size=sum([part.size for part in parts]),
             etag=f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{len(parts)}",
             modified_ms=tx.now_ms(),
-            owner=upload.owner,
+            owner=owner,
             headers=upload.headers,
             metadata=upload.metadata,
             tags=upload.tags,
@@ -269,6 +289,9 @@ class FinishUpload:
             parts=tuple([PartLayout(p.number, p.size, p.checksum if explicit else None) for p in parts]),
             chunks=tuple(chunks),
             upload=upload.id,
+            lock=lock_for(configs_of(tx, bucket), upload.lock, tx.now_ms()),
+            acl=acl,
+            encryption=upload.encryption,
         )
 
     def _repeat(self, tx: MetadataTx, bucket: Bucket, upload: Upload) -> Stored:
@@ -276,10 +299,7 @@ class FinishUpload:
         found = tx.versions.find(bucket.id, upload.key, upload.result)
         if found is None or upload.completed != self.command.digest():
             raise NoSuchUpload(upload.id)
-        manifest = found.manifest
-        return Stored(
-            manifest.etag, shown_version(bucket, manifest), manifest.checksum, manifest.size, manifest.modified_ms
-        )
+        return stored_as(bucket, found.manifest)
 
 
 class Multipart:
@@ -293,6 +313,7 @@ class Multipart:
         digests: Digests,
         randomness: Randomness,
         limits: Limits,
+        encrypting: Encrypting,
     ) -> None:
         self._metadata = metadata
         self._committer = committer
@@ -300,28 +321,55 @@ class Multipart:
         self._digests = digests
         self._randomness = randomness
         self._limits = limits
+        self._encrypting = encrypting
 
     async def create(self, command: CreateUpload) -> Upload:
-        """Begins an upload with an unguessable id. NoSuchBucket, MetadataTooLarge, InvalidRequest."""
+        """Begins an upload with an unguessable id, and with the data key of all its parts if it is encrypted.
+
+        NoSuchBucket, MetadataTooLarge, InvalidRequest, RingKeyUnknown, RingKeyDisabled.
+        """
         check_key(command.key)
         command.attributes.check()
-        return await self._committer.commit(StartUpload(command, self._randomness.bytes(16).hex()))
+        protection = self._metadata.read(
+            lambda view: self._encrypting.effective(view, bucket_named(view, command.bucket), command.protection)
+        )
+        data_key = None if protection is None else await self._encrypting.new_key(protection)
+        encryption = None if data_key is None else data_key.encryption
+        return await self._committer.commit(StartUpload(command, self._randomness.bytes(16).hex(), encryption))
 
     def precheck(self, bucket: str, key: str, upload_id: str) -> Upload:
         """The running upload, so that a part for none is refused before its body is read."""
         return self._metadata.read(lambda view: open_upload(view, bucket, key, upload_id)[1])
 
-    async def upload_part(self, bucket: str, key: str, upload_id: str, number: int, body: Body) -> Part:
-        """Receives, verifies and commits one part. NoSuchUpload, InvalidRequest, BadDigest, EntityTooLarge,
-        StorageFull."""
+    async def upload_part(
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        number: int,
+        body: Body,
+        *,
+        customer: bytes = NO_CUSTOMER,
+        upload: Upload | None = None,
+    ) -> Part:
+        """Receives, verifies and commits one part; ``customer`` is the key that the upload began with, if any, and
+        ``upload`` what ``precheck`` returned, if it was asked.
+
+        NoSuchUpload, InvalidRequest, BadDigest, EntityTooLarge, StorageFull, RingKeyDisabled.
+        """
         check_part_number(number)
-        upload = self.precheck(bucket, key, upload_id)
+        upload = upload or self.precheck(bucket, key, upload_id)
         announced = body.expectations().algorithm
         if announced is not None and upload.algorithm is not None and announced is not upload.algorithm:
             raise InvalidRequest(
                 f"the upload was created with {upload.algorithm} checksums, this part comes with {announced}"
             )
-        payload = await self._ingest.receive(body, maximum=self._limits.payload_max(), algorithm=upload.algorithm)
+        data_key = None
+        if upload.encryption is not None or customer:
+            data_key = self._encrypting.resume(upload.encryption, customer)
+        payload = await self._ingest.receive(
+            body, maximum=self._limits.payload_max(), algorithm=upload.algorithm, data_key=data_key
+        )
         try:
             script = PutPart(bucket, key, upload_id, number, payload)
             return await self._committer.commit(script, after=payload.marks, size=len(payload.inline))
@@ -331,8 +379,17 @@ class Multipart:
     async def complete(self, command: CompleteUpload) -> Stored:
         """Makes the object of its parts, atomically. NoSuchUpload, InvalidPart(Order), EntityTooSmall,
         PreconditionFailed."""
+        if command.customer:
+            self.check_customer(command.bucket, command.key, command.upload, command.customer)
         normal = replace(command, parts=tuple([c._replace(etag=c.etag.strip('"')) for c in command.parts]))
         return await self._committer.commit(FinishUpload(normal, self._limits, self._digests))
+
+    def check_customer(self, bucket: str, key: str, upload_id: str, customer: bytes) -> None:
+        """A key that comes with a request about an upload, where none is needed, is the upload's. InvalidRequest."""
+        upload = self._metadata.read(lambda view: running_upload(view, bucket_named(view, bucket), key, upload_id))
+        if upload is None:
+            raise NoSuchUpload(upload_id)
+        self._encrypting.resume(upload.encryption, customer)
 
     async def abort(self, bucket: str, key: str, upload_id: str) -> None:
         """Drops the upload and its parts. NoSuchUpload."""

@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from seglake.domain.model.bucket import Bucket, Versioning
 from seglake.domain.model.conditions import NO_WRITE_CONDITIONS, WriteConditions
 from seglake.domain.model.digest import Checksum
-from seglake.domain.model.errors import (
-    IsDeleteMarker,
-    MetadataTooLarge,
-    NoSuchKey,
-    PreconditionRequired,
-    SeglakeError,
-)
-from seglake.domain.model.events import TagsSet, VersionPut, VersionRemoved
+from seglake.domain.model.encryption import Encryption, Protection
+from seglake.domain.model.errors import MetadataTooLarge, PreconditionRequired, SeglakeError
+from seglake.domain.model.events import VersionPut, VersionRemoved
 from seglake.domain.model.limits import METADATA_BYTES_MAX, Limits
 from seglake.domain.model.manifest import ROOT, Manifest, Pairs, VersionKind
 from seglake.domain.model.names import NULL_VERSION, check_key, parse_version_id
@@ -24,8 +19,11 @@ from seglake.domain.ports.body import Body
 from seglake.domain.ports.committer import Committer
 from seglake.domain.ports.metadata import MetadataStore, MetadataTx, MetadataView
 
-from .facts import bucket_named, present, version_of
+from .encryption import UNDECIDED, Encrypting, Undecided
+from .facts import bucket_named, present
 from .ingest import Ingest, Payload
+from .locking import check_entry_removable, check_null_replaceable, first_lock, precheck_lock
+from .owning import owner_and_acl
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +57,19 @@ class Stored:
     checksum: Checksum | None
     size: int
     modified_ms: int
+    encryption: Encryption | None = None
+    tags: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PutObject:
-    """API: PutObject."""
+    """API: PutObject. ``protection`` is the encryption asked for; None leaves it to the bucket."""
 
     bucket: str
     key: str
     attributes: ObjectAttributes
     conditions: WriteConditions = NO_WRITE_CONDITIONS
+    protection: Protection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class DeleteObject:
     key: str
     version: str | None = None
     conditions: WriteConditions = NO_WRITE_CONDITIONS
+    bypass: bool = False
+    """Whether GOVERNANCE is lifted: asked for and allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,19 @@ class Deleted:
 def shown_version(bucket: Bucket, manifest: Manifest) -> str | None:
     """The version id to answer with: none in an unversioned bucket."""
     return None if bucket.versioning is Versioning.UNVERSIONED else manifest.version
+
+
+def stored_as(bucket: Bucket, manifest: Manifest) -> Stored:
+    """The answer to a write that made this version."""
+    return Stored(
+        manifest.etag,
+        shown_version(bucket, manifest),
+        manifest.checksum,
+        manifest.size,
+        manifest.modified_ms,
+        manifest.encryption,
+        manifest.tags,
+    )
 
 
 def check_overwrite(
@@ -122,27 +138,33 @@ class PutVersion:
             current = tx.versions.current_entry(bucket.id, command.key)
             check_overwrite(bucket, command.key, current, command.conditions, self.limits)
         attributes = command.attributes
+        null = bucket.versioning is not Versioning.ENABLED
+        if null:
+            check_null_replaceable(tx, bucket, command.key)
+        lock = first_lock(tx, bucket, attributes.lock)
+        owner, acl = owner_and_acl(tx, bucket, attributes.owner, attributes.acl)
         manifest = Manifest(
             bucket_id=bucket.id,
             bucket=bucket.name,
             key=command.key,
             stamp=tx.tick(),
             kind=VersionKind.OBJECT,
-            null=bucket.versioning is not Versioning.ENABLED,
+            null=null,
             size=payload.size,
-            etag=payload.md5.hex(),
+            etag=payload.etag,
             modified_ms=tx.now_ms(),
-            owner=attributes.owner,
+            owner=owner,
             headers=attributes.headers,
             metadata=attributes.metadata,
             tags=attributes.tags,
             checksum=payload.checksum,
             chunks=payload.place(tx),
+            lock=lock,
+            acl=acl,
+            encryption=payload.encryption,
         )
         tx.record(VersionPut(manifest))
-        return Stored(
-            manifest.etag, shown_version(bucket, manifest), payload.checksum, payload.size, manifest.modified_ms
-        )
+        return stored_as(bucket, manifest)
 
 
 def _delete(tx: MetadataTx, bucket: Bucket, command: DeleteObject, limits: Limits) -> Deleted:
@@ -151,6 +173,8 @@ def _delete(tx: MetadataTx, bucket: Bucket, command: DeleteObject, limits: Limit
         return _remove_version(tx, bucket, command)
     current = tx.versions.current_entry(bucket.id, command.key)
     check_overwrite(bucket, command.key, current, command.conditions, limits)
+    if bucket.versioning is not Versioning.ENABLED:
+        check_null_replaceable(tx, bucket, command.key)
     if bucket.versioning is Versioning.UNVERSIONED:
         if current is not None:
             tx.record(VersionRemoved(tx.tick(), bucket.id, command.key, current.stamp))
@@ -163,6 +187,7 @@ def _delete(tx: MetadataTx, bucket: Bucket, command: DeleteObject, limits: Limit
         kind=VersionKind.MARKER,
         null=bucket.versioning is Versioning.SUSPENDED,
         modified_ms=tx.now_ms(),
+        owner=bucket.owner,
     )
     tx.record(VersionPut(manifest))
     return Deleted(command.key, manifest.version, marker=True)
@@ -180,6 +205,7 @@ def _remove_version(tx: MetadataTx, bucket: Bucket, command: DeleteObject) -> De
     if entry is None:
         return Deleted(key, version)
     command.conditions.check(key, present(entry))
+    check_entry_removable(tx, bucket, entry, bypass=command.bypass)
     tx.record(VersionRemoved(tx.tick(), bucket.id, key, entry.stamp))
     return Deleted(key, version, marker=entry.is_marker)
 
@@ -217,55 +243,56 @@ class DeleteVersions:
         return outcomes
 
 
-@dataclass(frozen=True, slots=True)
-class SetTags:
-    """The commit of PutObjectTagging and DeleteObjectTagging (``tags`` empty); returns the version id shown."""
-
-    bucket: str
-    key: str
-    version: str | None
-    tags: Pairs
-
-    def __call__(self, tx: MetadataTx) -> str | None:
-        """Replaces the tags of one version. NoSuchKey, NoSuchVersion, IsDeleteMarker."""
-        bucket = bucket_named(tx, self.bucket)
-        found = version_of(tx, bucket, self.key, self.version).manifest
-        if found.is_marker:
-            if self.version is None:
-                raise NoSuchKey(self.key, marker=found.version)
-            raise IsDeleteMarker(self.key, found.version)
-        tx.record(TagsSet(tx.tick(), bucket.id, self.key, found.stamp, self.tags))
-        return shown_version(bucket, found)
-
-
 class ObjectWrites:
     """PUT and DELETE of objects."""
 
-    def __init__(self, metadata: MetadataStore, committer: Committer, ingest: Ingest, limits: Limits) -> None:
+    def __init__(
+        self,
+        metadata: MetadataStore,
+        committer: Committer,
+        ingest: Ingest,
+        limits: Limits,
+        encrypting: Encrypting,
+    ) -> None:
         self._metadata = metadata
         self._committer = committer
         self._ingest = ingest
         self._limits = limits
+        self._encrypting = encrypting
 
-    def precheck(self, command: PutObject) -> None:
-        """Refuses early, before the body, what is certain to be refused now; the commit decides again."""
+    def precheck(self, command: PutObject) -> Protection | None:
+        """Refuses early, before the body, what is certain to be refused now; the commit decides again.
+
+        Returns what encrypts the object, for ``put``: that is decided here for good.
+        """
         check_key(command.key)
         command.attributes.check()
 
-        def facts(view: MetadataView) -> None:
+        def facts(view: MetadataView) -> Protection | None:
             bucket = bucket_named(view, command.bucket)
             if command.conditions is not NO_WRITE_CONDITIONS or self._limits.guards(bucket.name):
                 current = view.versions.current_entry(bucket.id, command.key)
                 check_overwrite(bucket, command.key, current, command.conditions, self._limits)
+            precheck_lock(view, bucket, command.attributes.lock)
+            return self._encrypting.effective(view, bucket, command.protection)
 
-        self._metadata.read(facts)
+        return self._metadata.read(facts)
 
-    async def put(self, command: PutObject, body: Body) -> Stored:
+    async def put(
+        self, command: PutObject, body: Body, protection: Protection | Undecided | None = UNDECIDED
+    ) -> Stored:
         """Receives, verifies and commits an object. On return it survives power loss.
 
-        Raises NoSuchBucket, PreconditionFailed, EntityTooLarge, BadDigest, IncompleteBody, StorageFull, StoreFailed.
+        ``protection`` is what ``precheck`` returned; without it, it is decided here. Raises NoSuchBucket,
+        PreconditionFailed, EntityTooLarge, BadDigest, IncompleteBody, StorageFull, StoreFailed, RingKeyUnknown,
+        RingKeyDisabled.
         """
-        payload = await self._ingest.receive(body, maximum=self._limits.payload_max())
+        if protection is UNDECIDED:
+            protection = self._metadata.read(
+                lambda view: self._encrypting.effective(view, bucket_named(view, command.bucket), command.protection)
+            )
+        data_key = None if protection is None else await self._encrypting.new_key(protection)
+        payload = await self._ingest.receive(body, maximum=self._limits.payload_max(), data_key=data_key)
         try:
             script = PutVersion(command, payload, self._limits)
             return await self._committer.commit(script, after=payload.marks, size=len(payload.inline))
@@ -280,7 +307,3 @@ class ObjectWrites:
     async def delete_many(self, bucket: str, commands: tuple[DeleteObject, ...]) -> list[Deleted | SeglakeError]:
         """Deletes up to 1,000 keys in one commit; an outcome for each."""
         return await self._committer.commit(DeleteVersions(bucket, commands, self._limits))
-
-    async def set_tags(self, bucket: str, key: str, version: str | None, tags: Pairs) -> str | None:
-        """Replaces the tags of a version; the version id to show."""
-        return await self._committer.commit(SetTags(bucket, check_key(key), version, tags))

@@ -82,7 +82,13 @@ CONTEXT = {
     ],
     "aws:securetransport": ["true", "False", "maybe"],
     "aws:sourceip": ["10.1.2.3", "10.9.9.9", "192.0.2.129", "2001:db8::1", "::1"],
-    "aws:principalarn": [ALICE, "arn:aws:iam::000000000000:root", "no arn", "arn:aws:iam::1:user/x:y"],
+    "aws:principalarn": [
+        ALICE,
+        "arn:aws:iam::000000000000:root",
+        "no arn",
+        "arn:aws:iam:r:000000000000:user/alice",
+        "arn:aws:iam::1:user/x:y",
+    ],
 }
 MULTIVALUED = ("s3:requestobjecttagkeys", "s3:prefix")
 ORDERS = ["Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"]
@@ -176,6 +182,9 @@ def few(draw: random.Random, values: list[Any]) -> Any:
     return chosen[0] if draw.random() < 0.5 else chosen
 
 
+WHOM = [{"AWS": ALICE}, {"AWS": [ALICE, "arn:aws:iam::000000000000:root"]}, {"CanonicalUser": "b" * 64}]
+
+
 def narrow(draw: random.Random) -> dict[str, Any]:
     """A statement about everything, but for one element or two."""
     statement: dict[str, Any] = {
@@ -192,7 +201,7 @@ def narrow(draw: random.Random) -> dict[str, Any]:
         statement = {name: one for name, one in statement.items() if name.removeprefix("Not") != element}
         negated = draw.random() < 0.4
         values = {"Action": ACTIONS, "Resource": RESOURCES}.get(element)
-        found = few(draw, values) if values else {"AWS": few(draw, [ALICE, ALICE.replace("user/alice", "root")])}
+        found = few(draw, values) if values else draw.choice(WHOM)
         statement[f"Not{element}" if negated else element] = found
     return statement
 
@@ -219,7 +228,12 @@ def test_each_element_is_read_as_the_reference_evaluator_reads_it(seed: int, sca
     draw = random.Random(seed)
     applied = asked = 0
     for _ in range(2500 * scale):
-        policy = {"Version": draw.choice(["2012-10-17"] * 4 + ["2008-10-17"]), "Statement": narrow(draw)}
+        policy: dict[str, Any] = {
+            "Version": draw.choice(["2012-10-17"] * 4 + ["2008-10-17"]),
+            "Statement": [narrow(draw)],
+        }
+        if draw.random() < 0.3:
+            policy["Statement"].append(narrow(draw))
         for _question in range(4):
             who, action = draw.choice(list(IDS)), draw.choice([*ASKED, ASKED[0], ASKED[0], ASKED[2]])
             names = draw.sample(NAMES, 3)

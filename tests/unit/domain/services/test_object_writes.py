@@ -310,11 +310,11 @@ async def test_tags_belong_to_one_version() -> None:
     await store.bucket(versioning=Versioning.ENABLED)
     one = await store.put("key", b"1", tags=(("t", "1"),))
     await store.put("key", b"2")
-    assert await store.writes.set_tags("bucket", "key", one.version, (("t", "x"),)) == one.version
+    assert await store.tagging.tag_object("bucket", "key", one.version, (("t", "x"),)) == one.version
     assert store.reads.open(ReadObject("bucket", "key", one.version)).version.tags == (("t", "x"),)
     assert store.reads.open(ReadObject("bucket", "key")).version.tags == ()
     with pytest.raises(NoSuchKey):
-        await store.writes.set_tags("bucket", "other", None, ())
+        await store.tagging.tag_object("bucket", "other", None, ())
 
 
 async def test_a_delete_marker_takes_no_tags() -> None:
@@ -323,6 +323,6 @@ async def test_a_delete_marker_takes_no_tags() -> None:
     await store.put("key", b"1")
     marker = await store.writes.delete("bucket", DeleteObject("key"))
     with pytest.raises(NoSuchKey):
-        await store.writes.set_tags("bucket", "key", None, (("t", "1"),))
+        await store.tagging.tag_object("bucket", "key", None, (("t", "1"),))
     with pytest.raises(IsDeleteMarker):
-        await store.writes.set_tags("bucket", "key", marker.version, (("t", "1"),))
+        await store.tagging.tag_object("bucket", "key", marker.version, (("t", "1"),))
