@@ -2,7 +2,7 @@
 
 from seglake.adapters.filesystem.layout import open_data_dir
 from seglake.adapters.filesystem.locks import DataDirLock
-from seglake.adapters.filesystem.master_key import load_master_key
+from seglake.adapters.filesystem.master_key import load_master_keys
 from seglake.adapters.filesystem.os_files import OsFileSystem
 from seglake.adapters.filesystem.segment_files import FilesystemSegmentFiles
 from seglake.adapters.filesystem.store import FilesystemSegmentStore
@@ -12,6 +12,6 @@ __all__ = [
     "FilesystemSegmentFiles",
     "FilesystemSegmentStore",
     "OsFileSystem",
-    "load_master_key",
+    "load_master_keys",
     "open_data_dir",
 ]

@@ -1,8 +1,12 @@
-"""The key-encryption key in a file: 32 random bytes that appear whole or not at all and that nobody else can read."""
+"""The key-encryption key in a file: 32 random bytes that appear whole or not at all and that nobody else can read.
+
+While the key is being replaced the file holds two, one on each line, the new one first.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 from seglake.adapters.filesystem.os_files import OsFileSystem
@@ -11,10 +15,14 @@ from seglake.domain.model.errors import DataDirUnusable
 from seglake.domain.ports.system import Randomness
 
 MASTER_KEY_BYTES = 32
+KEYS_MAX = 2
+_LINE_BYTES = MASTER_KEY_BYTES * 2 + 1
+_HEX = re.compile(rb"[0-9A-Fa-f]{64}")
 
 
-def load_master_key(path: str | os.PathLike[str], randomness: Randomness, *, create: bool) -> bytes:
-    """The 32 bytes in the file at ``path`` (64 hex digits); made there, mode 0600, when it is missing and ``create``.
+def load_master_keys(path: str | os.PathLike[str], randomness: Randomness, *, create: bool) -> tuple[bytes, ...]:
+    """The key in the file at ``path`` (64 hex digits), made there, mode 0600, when it is missing and ``create``; behind
+    it the older one, if a replacement was interrupted.
 
     DataDirUnusable when it is missing, no regular file, another user's, open to others, or not a key.
     """
@@ -22,17 +30,25 @@ def load_master_key(path: str | os.PathLike[str], randomness: Randomness, *, cre
     try:
         if create and not os.path.lexists(full):
             key = randomness.bytes(MASTER_KEY_BYTES)
-            publish(OsFileSystem(os.path.dirname(full)), os.path.basename(full), [key.hex().encode() + b"\n"])
+            store_master_keys(full, (key,))
         _check(full)
         files = OsFileSystem(os.path.dirname(full))
         file = files.open(os.path.basename(full))
         try:
-            text = file.pread(MASTER_KEY_BYTES * 2 + 2, 0)
+            text = file.pread(_LINE_BYTES * KEYS_MAX + 1, 0)
         finally:
             file.close()
     except OSError as error:
         raise DataDirUnusable(f"the master key file {full} cannot be used: {error.strerror or error}") from error
     return _parse(text, full)
+
+
+def store_master_keys(path: str | os.PathLike[str], keys: tuple[bytes, ...]) -> None:
+    """Replaces what the file holds by these keys, durably and all at once. OSError leaves it as it was."""
+    assert 1 <= len(keys) <= KEYS_MAX, "there is a key, and while it is replaced an older one"
+    full = os.path.abspath(os.fspath(path))
+    files = OsFileSystem(os.path.dirname(full))
+    publish(files, os.path.basename(full), [key.hex().encode() + b"\n" for key in keys])
 
 
 def _check(full: str) -> None:
@@ -45,12 +61,8 @@ def _check(full: str) -> None:
         raise DataDirUnusable(f"the master key file {full} is open to other users: chmod 600 {full}")
 
 
-def _parse(text: bytes, full: str) -> bytes:
-    digits = text.removesuffix(b"\n")
-    try:
-        key = bytes.fromhex(digits.decode("ascii"))
-    except ValueError:
-        key = b""
-    if len(digits) != MASTER_KEY_BYTES * 2 or len(key) != MASTER_KEY_BYTES:
+def _parse(text: bytes, full: str) -> tuple[bytes, ...]:
+    lines = text.removesuffix(b"\n").split(b"\n")
+    if len(lines) > KEYS_MAX or not all(_HEX.fullmatch(line) for line in lines):
         raise DataDirUnusable(f"the master key file {full} does not hold 64 hex digits")
-    return key
+    return tuple([bytes.fromhex(line.decode("ascii")) for line in lines])

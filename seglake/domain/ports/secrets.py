@@ -12,3 +12,7 @@ class SecretBox(Protocol):
     def open(self, sealed: bytes, context: bytes, /) -> bytes:
         """The secret; SecretUnreadable when the key or the context differs or the bytes were changed."""
         ...
+
+    def is_current(self, sealed: bytes, /) -> bool:
+        """Whether it is sealed under the key that ``seal`` uses now, and not under an older one."""
+        ...

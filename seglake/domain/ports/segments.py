@@ -43,7 +43,8 @@ class SegmentStore(Protocol):
         ...
 
     def stream(self, slices: Sequence[ChunkSlice], /) -> AsyncIterator[memoryview]:
-        """The bytes of ``slices`` in order, each chunk verified before any of its bytes is yielded, one chunk ahead.
+        """The bytes of ``slices`` in order, one view for each slice, each chunk verified before any of its bytes is
+        yielded, one chunk ahead.
 
         Raises ChunkCorrupt or SegmentGone, never yields unverified bytes.
         """

@@ -17,7 +17,7 @@ from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, Pairs, VersionState
 from seglake.domain.model.multipart import Part, Upload
 from seglake.domain.model.object_lock import Lock
-from seglake.domain.model.segment import RecordRef, Segment
+from seglake.domain.model.segment import ChunkSlice, Held, RecordRef, Segment
 from seglake.domain.model.user import User
 from seglake.domain.model.version import Version, VersionEntry
 
@@ -77,6 +77,17 @@ class VersionsView(Protocol):
         """Every version of every bucket with the place of its manifest record, by bucket, key and newest first."""
         ...
 
+    def scan_chunks(self) -> Iterator[Held]:
+        """What every version keeps alive, in no particular order; much cheaper than ``scan_all``.
+
+        MetadataDamaged when any row is damaged, or a version lacks its manifest: nobody may guess what is alive.
+        """
+        ...
+
+    def place(self, bucket_id: int, key: str, stamp: HLC, /) -> RecordRef | None:
+        """Where the version's manifest record lies, None when there is no such version."""
+        ...
+
     def count(self) -> int:
         """How many versions there are in all."""
         ...
@@ -91,6 +102,13 @@ class Versions(VersionsView, Protocol):
     def set_tags(self, bucket_id: int, key: str, stamp: HLC, tags: Pairs, /) -> bool: ...
     def set_lock(self, bucket_id: int, key: str, stamp: HLC, lock: Lock, /) -> bool: ...
     def set_acl(self, bucket_id: int, key: str, stamp: HLC, acl: str, /) -> bool: ...
+    def set_chunks(self, bucket_id: int, key: str, stamp: HLC, chunks: tuple[ChunkSlice, ...], /) -> bool:
+        """The version's bytes lie here now."""
+        ...
+
+    def set_place(self, bucket_id: int, key: str, stamp: HLC, ref: RecordRef, /) -> bool:
+        """The version's manifest record lies here now."""
+        ...
 
 
 class UploadsView(Protocol):
@@ -107,6 +125,14 @@ class UploadsView(Protocol):
         ...
 
     def part(self, upload: str, number: int, /) -> Part | None: ...
+    def part_place(self, upload: str, number: int, /) -> RecordRef | None:
+        """Where the part's record lies, None when there is no such part."""
+        ...
+
+    def scan_parts(self) -> Iterator[tuple[Part, RecordRef]]:
+        """Every part of every upload with the place of its record, by upload and number."""
+        ...
+
     def scan_all(self) -> Iterator[Upload]:
         """Every upload, completed ones included, by id."""
         ...
@@ -117,6 +143,13 @@ class Uploads(UploadsView, Protocol):
 
     def insert(self, upload: Upload, /) -> None: ...
     def put_part(self, part: Part, ref: RecordRef, /) -> None: ...
+    def set_part_chunks(self, upload: str, number: int, chunks: tuple[ChunkSlice, ...], /) -> bool:
+        """The part's bytes lie here now."""
+        ...
+
+    def set_part_place(self, upload: str, number: int, ref: RecordRef, /) -> bool:
+        """The part's record lies here now."""
+        ...
     def complete(self, upload: str, parts_digest: bytes, result: HLC, /) -> None:
         """Marks it completed and drops its parts (their chunks belong to the version now)."""
         ...

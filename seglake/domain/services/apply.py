@@ -11,10 +11,12 @@ from seglake.domain.model.events import (
     BucketConfigured,
     BucketCreated,
     BucketDeleted,
+    ChunksMoved,
     CredentialPut,
     CredentialRemoved,
     Event,
     LockSet,
+    PartMoved,
     PartStored,
     RingKeyPut,
     TagsSet,
@@ -22,6 +24,7 @@ from seglake.domain.model.events import (
     UploadStarted,
     UserPut,
     VersionDamaged,
+    VersionGone,
     VersioningSet,
     VersionPut,
     VersionRemoved,
@@ -58,10 +61,17 @@ def apply_event(tables: MetadataTables, event: Event, ref: RecordRef) -> None:  
         case AclSet():
             tables.versions.set_acl(event.bucket_id, event.key, event.version, event.acl)
         case BucketConfigured():
-            tables.configs.put(event.bucket_id, event.kind, event.text)
-            tables.buckets.set_configured(event.bucket_id, event.stamp.ticks)
+            _configure(tables, event)
         case VersionDamaged():
             tables.versions.set_state(event.bucket_id, event.key, event.version, VersionState.DAMAGED)
+        case ChunksMoved():
+            tables.versions.set_chunks(event.bucket_id, event.key, event.version, event.chunks)
+        case PartMoved():
+            part = tables.uploads.part(event.upload, event.number)
+            if part is not None and part.stamp == event.part:
+                tables.uploads.set_part_chunks(event.upload, event.number, event.chunks)
+        case VersionGone():
+            _replace_null(tables, event.bucket_id, event.key)
         case CredentialPut():
             tables.credentials.put(event.credential)
         case CredentialRemoved():
@@ -77,12 +87,23 @@ def apply_event(tables: MetadataTables, event: Event, ref: RecordRef) -> None:  
 def _put_version(tables: MetadataTables, event: VersionPut, ref: RecordRef) -> None:
     manifest = event.manifest
     if manifest.null:
-        replaced = tables.versions.null_entry(manifest.bucket_id, manifest.key)
-        if replaced is not None:
-            tables.versions.delete(manifest.bucket_id, manifest.key, replaced.stamp)
+        _replace_null(tables, manifest.bucket_id, manifest.key)
     tables.versions.insert(manifest, ref)
     if event.parts_digest:
         tables.uploads.complete(manifest.upload, event.parts_digest, manifest.stamp)
+
+
+def _replace_null(tables: MetadataTables, bucket_id: int, key: str) -> None:
+    replaced = tables.versions.null_entry(bucket_id, key)
+    if replaced is not None:
+        tables.versions.delete(bucket_id, key, replaced.stamp)
+
+
+def _configure(tables: MetadataTables, event: BucketConfigured) -> None:
+    # The put of a bucket that is gone may have gone before this event: then there is nothing to configure.
+    if tables.buckets.by_id(event.bucket_id) is not None:
+        tables.configs.put(event.bucket_id, event.kind, event.text)
+        tables.buckets.set_configured(event.bucket_id, event.stamp.ticks)
 
 
 def apply_marks(tables: MetadataTables, marks: Sequence[DurableMark], now_ms: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from seglake.domain.model.digest import Checksum, ChecksumAlgorithm, Expectations
+from seglake.domain.model.encryption import PLAIN_CHUNK_BYTES, Encryption
 from seglake.domain.model.errors import (
     BadDigest,
     EntityTooLarge,
@@ -15,10 +16,13 @@ from seglake.domain.model.errors import (
 )
 from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice, DurableMark
 from seglake.domain.ports.body import Body
+from seglake.domain.ports.ciphers import ChunkCipher
 from seglake.domain.ports.digests import Digests, Hasher
 from seglake.domain.ports.metadata import MetadataTx
 from seglake.domain.ports.segments import BulkWriter, SegmentStore
 from seglake.domain.ports.system import Offload
+
+from .encryption import DataKey, etag_of
 
 INLINE_HASH_BYTES_MAX = 64 << 10
 """Up to this size hashing costs less than handing it to a thread."""
@@ -29,7 +33,10 @@ DEFAULT_CHECKSUM = ChecksumAlgorithm.CRC64NVME
 
 @dataclass(slots=True)
 class Payload:
-    """A received and verified payload: ``inline`` bytes travel with the commit, ``chunks`` are synced already."""
+    """A received and verified payload: ``inline`` bytes travel with the commit, ``chunks`` are synced already.
+
+    ``size`` and digests are of the plaintext, ``inline`` is as stored.
+    """
 
     size: int
     md5: bytes
@@ -39,11 +46,18 @@ class Payload:
     chunks: tuple[ChunkSlice, ...] = ()
     marks: tuple[DurableMark, ...] = ()
     writer: BulkWriter | None = None
+    encryption: Encryption | None = None
+
+    @property
+    def etag(self) -> str:
+        """The ETag of an object or part of exactly these bytes."""
+        return etag_of(self.md5, self.encryption)
 
     def place(self, tx: MetadataTx) -> tuple[ChunkSlice, ...]:
         """The chunks of the payload, storing the inline one in the transaction's journal."""
         if self.inline:
-            return (tx.store(self.inline, self.inline_digest),)
+            chunk = tx.store(self.inline, self.inline_digest)
+            return (chunk if self.encryption is None else chunk._replace(take=self.size),)
         return self.chunks
 
     def release(self) -> None:
@@ -84,6 +98,7 @@ class _Stream:
     """One large payload under way: at most one chunk hashing, one writing and one filling."""
 
     writer: BulkWriter
+    cipher: ChunkCipher | None = None
     chunks: list[ChunkSlice] = field(default_factory=list)
     hashing: Awaitable[None] | None = None
     writing: Awaitable[ChunkSlice] | None = None
@@ -99,7 +114,8 @@ class _Stream:
 
 
 class Ingest:
-    """Receives payloads. Memory: two chunks for a large payload, its own size for a small one."""
+    """Receives payloads. Memory: two chunks for a large payload, its own size for a small one; while it is encrypted,
+    a chunk or the small payload once more."""
 
     def __init__(self, segments: SegmentStore, digests: Digests, offload: Offload, *, inline_bytes_max: int) -> None:
         self._segments = segments
@@ -107,11 +123,19 @@ class Ingest:
         self._offload = offload
         self._inline_max = inline_bytes_max
 
-    async def receive(self, body: Body, *, maximum: int, algorithm: ChecksumAlgorithm | None = None) -> Payload:
+    async def receive(
+        self,
+        body: Body,
+        *,
+        maximum: int,
+        algorithm: ChecksumAlgorithm | None = None,
+        data_key: DataKey | None = None,
+    ) -> Payload:
         """Reads ``body`` to its end (at most ``maximum`` bytes) and verifies it.
 
-        The checksum is of the announced algorithm, else of ``algorithm``, else CRC64NVME. The caller releases the
-        payload. Raises EntityTooLarge, IncompleteBody, BadDigest, StorageFull and what the body raises.
+        The checksum is of the announced algorithm, else of ``algorithm``, else CRC64NVME. With ``data_key`` the chunks
+        are encrypted; every digest that a client sees is of the plaintext. The caller releases the payload. Raises
+        EntityTooLarge, IncompleteBody, BadDigest, StorageFull and what the body raises.
         """
         length = body.length
         if length is not None and length > maximum:
@@ -124,11 +148,11 @@ class Ingest:
             chosen,
             self._digests.sha256() if expected.sha256 is not None else None,
         )
-        if length is not None and length <= self._inline_max:
-            return await self._small(body, length, meters)
-        return await self._large(body, maximum, meters)
+        if length is not None and length <= self._inline_max and (data_key is None or length <= PLAIN_CHUNK_BYTES):
+            return await self._small(body, length, meters, data_key)
+        return await self._large(body, maximum, meters, data_key)
 
-    async def _small(self, body: Body, length: int, meters: _Meters) -> Payload:
+    async def _small(self, body: Body, length: int, meters: _Meters, data_key: DataKey | None) -> Payload:
         data = bytes(await body.read())
         if data:
             rest = await body.read()
@@ -141,19 +165,23 @@ class Ingest:
             raise IncompleteBody(length, len(data))
         expected = body.expectations()
 
-        def hash_all() -> bytes:
+        def hash_all() -> tuple[bytes, bytes]:
             meters.md5.update(data)
             meters.checksum.update(data)
             if meters.sha256 is not None:
                 meters.sha256.update(data)
-            return self._digests.content(data) if data else b""
+            if not data:
+                return data, b""
+            stored = data if data_key is None else bytes(data_key.cipher.encrypt(data))
+            return stored, self._digests.content(stored)
 
-        digest = hash_all() if length <= INLINE_HASH_BYTES_MAX else await self._offload.start(hash_all)
+        stored, digest = hash_all() if length <= INLINE_HASH_BYTES_MAX else await self._offload.start(hash_all)
         md5, checksum = meters.verify(expected)
-        return Payload(length, md5, checksum, inline=data, inline_digest=digest)
+        encryption = None if data_key is None else data_key.encryption
+        return Payload(length, md5, checksum, inline=stored, inline_digest=digest, encryption=encryption)
 
-    async def _large(self, body: Body, maximum: int, meters: _Meters) -> Payload:
-        stream = _Stream(self._segments.bulk())
+    async def _large(self, body: Body, maximum: int, meters: _Meters, data_key: DataKey | None) -> Payload:
+        stream = _Stream(self._segments.bulk(), None if data_key is None else data_key.cipher)
         try:
             size = await self._pump(body, maximum, meters, stream)
             md5, checksum = meters.verify(body.expectations())
@@ -161,11 +189,21 @@ class Ingest:
         except BaseException:
             await self._give_up(stream)
             raise
-        return Payload(size, md5, checksum, chunks=tuple(stream.chunks), marks=marks, writer=stream.writer)
+        encryption = None if data_key is None else data_key.encryption
+        return Payload(
+            size,
+            md5,
+            checksum,
+            chunks=tuple(stream.chunks),
+            marks=marks,
+            writer=stream.writer,
+            encryption=encryption,
+        )
 
     async def _pump(self, body: Body, maximum: int, meters: _Meters, stream: _Stream) -> int:
         """Moves the whole body into chunks; returns its size."""
-        buffer, other = bytearray(CHUNK_BYTES), bytearray(CHUNK_BYTES)
+        full = CHUNK_BYTES if stream.cipher is None else PLAIN_CHUNK_BYTES
+        buffer, other = bytearray(full), bytearray(full)
         filled = size = 0
         while piece := await body.read():
             size += len(piece)
@@ -173,12 +211,12 @@ class Ingest:
                 raise EntityTooLarge(size, maximum)
             view = memoryview(piece)
             while view:
-                room = CHUNK_BYTES - filled
+                room = full - filled
                 taken = view[:room]
                 buffer[filled : filled + len(taken)] = taken
                 filled += len(taken)
                 view = view[room:]
-                if filled == CHUNK_BYTES:
+                if filled == full:
                     await stream.settle()
                     self._begin(stream, meters, memoryview(buffer))
                     buffer, other, filled = other, buffer, 0
@@ -200,7 +238,10 @@ class Ingest:
         def write() -> ChunkSlice:
             if meters.sha256 is not None:
                 meters.sha256.update(chunk)
-            return stream.writer.append(chunk, self._digests.content(chunk))
+            if stream.cipher is None:
+                return stream.writer.append(chunk, self._digests.content(chunk))
+            stored = stream.cipher.encrypt(chunk)
+            return stream.writer.append(stored, self._digests.content(stored))._replace(take=len(chunk))
 
         stream.hashing = self._offload.start(digest)
         stream.writing = self._offload.start(write)

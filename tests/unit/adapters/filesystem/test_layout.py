@@ -17,7 +17,7 @@ from seglake.adapters.filesystem.layout import (
     segment_name,
 )
 from seglake.adapters.filesystem.locks import DataDirLock
-from seglake.adapters.filesystem.master_key import load_master_key
+from seglake.adapters.filesystem.master_key import load_master_keys, store_master_keys
 from seglake.domain.model.errors import DataDirLocked, DataDirUnusable
 from seglake.testing.contracts.doubles import SeededRandomness
 
@@ -109,40 +109,51 @@ def test_one_process_at_a_time_and_the_second_learns_who(tmp_path: Path) -> None
 
 def test_a_master_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    key = load_master_key(path, SeededRandomness(1), create=True)
-    assert len(key) == 32
+    key = load_master_keys(path, SeededRandomness(1), create=True)
+    assert [len(one) for one in key] == [32]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert load_master_key(path, SeededRandomness(2), create=True) == key
-    assert load_master_key(path, SeededRandomness(2), create=False) == key
+    assert load_master_keys(path, SeededRandomness(2), create=True) == key
+    assert load_master_keys(path, SeededRandomness(2), create=False) == key
     assert os.listdir(tmp_path) == ["key"]
 
 
 def test_a_missing_master_key_is_not_made_where_one_is_needed(tmp_path: Path) -> None:
     with pytest.raises(DataDirUnusable):
-        load_master_key(tmp_path / "key", SeededRandomness(1), create=False)
+        load_master_keys(tmp_path / "key", SeededRandomness(1), create=False)
     with pytest.raises(DataDirUnusable):
-        load_master_key(tmp_path / "missing" / "key", SeededRandomness(1), create=True)
+        load_master_keys(tmp_path / "missing" / "key", SeededRandomness(1), create=True)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
 def test_a_master_key_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "key"
-    load_master_key(path, SeededRandomness(1), create=True)
+    load_master_keys(path, SeededRandomness(1), create=True)
     path.chmod(mode)
     with pytest.raises(DataDirUnusable, match="chmod 600"):
-        load_master_key(path, SeededRandomness(1), create=False)
+        load_master_keys(path, SeededRandomness(1), create=False)
 
 
 def test_a_master_key_must_be_ours_regular_and_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "key"
-    load_master_key(path, SeededRandomness(1), create=True)
+    load_master_keys(path, SeededRandomness(1), create=True)
     (tmp_path / "link").symlink_to(path)
     with pytest.raises(DataDirUnusable, match="regular"):
-        load_master_key(tmp_path / "link", SeededRandomness(1), create=False)
+        load_master_keys(tmp_path / "link", SeededRandomness(1), create=False)
     for wrong in ("", "ab" * 31, "zz" * 32, "ab" * 33, "ab " * 32):
         path.write_text(wrong)
         with pytest.raises(DataDirUnusable, match="64 hex digits"):
-            load_master_key(path, SeededRandomness(1), create=False)
+            load_master_keys(path, SeededRandomness(1), create=False)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(DataDirUnusable, match="another user"):
-        load_master_key(path, SeededRandomness(1), create=False)
+        load_master_keys(path, SeededRandomness(1), create=False)
+
+
+def test_a_key_file_holds_two_keys_while_one_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    load_master_keys(path, SeededRandomness(1), create=True)
+    store_master_keys(path, (b"n" * 32, b"o" * 32))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert load_master_keys(path, SeededRandomness(1), create=True) == (b"n" * 32, b"o" * 32)
+    path.write_text(path.read_text() + "ab" * 32 + "\n")
+    with pytest.raises(DataDirUnusable, match="64 hex digits"):
+        load_master_keys(path, SeededRandomness(1), create=False)

@@ -2,42 +2,37 @@ from __future__ import annotations
 
 import pytest
 
+from seglake.domain.model.access import Asked
 from seglake.domain.model.credential import Credential, Identity, KeyPolicy
 from seglake.domain.model.errors import AccessDenied, SecretUnreadable
-from seglake.domain.services.access import Access, KeyPair, PutCredential, may
+from seglake.domain.model.events import UserPut
+from seglake.domain.model.user import User, UserState
+from seglake.domain.services.access import Access, KeyPair, PutCredential
 from tests.unit.fixtures import Store
 
 FULL = Identity("k", "root", KeyPolicy.READ_WRITE)
 READER = Identity("k", "root", KeyPolicy.READ_ONLY)
-LIMITED = Identity("k", "root", KeyPolicy.READ_WRITE, ("one",))
-
-
-@pytest.mark.parametrize(
-    ("identity", "action", "bucket", "allowed"),
-    [
-        (FULL, "s3:PutObject", "any", True),
-        (FULL, "s3:ListAllMyBuckets", "", True),
-        (READER, "s3:GetObject", "any", True),
-        (READER, "s3:ListBucket", "any", True),
-        (READER, "s3:PutObject", "any", False),
-        (READER, "s3:DeleteObject", "any", False),
-        (READER, "s3:CreateBucket", "any", False),
-        (LIMITED, "s3:PutObject", "one", True),
-        (LIMITED, "s3:PutObject", "two", False),
-        (LIMITED, "s3:GetObject", "two", False),
-    ],
-)
-def test_what_a_key_may_do(identity: Identity, action: str, bucket: str, *, allowed: bool) -> None:
-    assert may(identity, action, bucket) is allowed
 
 
 def test_nobody_may_do_nothing() -> None:
     access = Store().access
-    access.authorize(FULL, "s3:PutObject", "any")
-    with pytest.raises(AccessDenied):
-        access.authorize(None, "s3:GetObject", "any")
-    with pytest.raises(AccessDenied):
-        access.authorize(READER, "s3:PutObject", "any")
+    access.authorize(FULL, Asked("s3:PutObject", "any", "key"))
+    with pytest.raises(AccessDenied, match="signed"):
+        access.authorize(None, Asked("s3:GetObject", "any", "key"))
+    with pytest.raises(AccessDenied, match="read-only"):
+        access.authorize(READER, Asked("s3:PutObject", "any", "key"))
+
+
+async def test_keys_of_a_user_count_only_while_the_user_is_active() -> None:
+    store = Store()
+    pair = KeyPair("USERKEY", "secret")
+    sealed = store.box.seal(pair.secret.encode(), pair.access_key.encode())
+    await store.committer.commit(PutCredential(Credential(pair.access_key, sealed, user="ada")))
+    assert store.access.lookup("USERKEY") is None, "a user that was never made"
+    for state, known in ((UserState.ACTIVE, True), (UserState.DISABLED, False), (UserState.DELETED, False)):
+        user = User("ada", state)
+        await store.committer.commit(lambda tx, user=user: tx.record(UserPut(tx.tick(), user)))
+        assert (store.access.lookup("USERKEY") is not None) is known
 
 
 async def test_a_store_without_a_key_gets_one_and_only_one() -> None:
@@ -50,8 +45,9 @@ async def test_a_store_without_a_key_gets_one_and_only_one() -> None:
     assert (revealed.access_key, revealed.secret) == (made.access_key, made.secret)
     found = store.access.lookup(made.access_key)
     assert found is not None
-    assert found[0].is_root
-    assert found[1] == made.secret
+    assert found.identity.is_root
+    assert found.secret == made.secret
+    assert made.secret not in repr(found)
 
 
 async def test_a_secret_is_never_kept_in_clear() -> None:
@@ -84,8 +80,8 @@ def test_the_given_pair_is_root() -> None:
     store = Store(root=KeyPair("given", "given-secret"))
     found = store.access.lookup("given")
     assert found is not None
-    assert found[0].is_root
-    assert found[1] == "given-secret"
+    assert found.identity.is_root
+    assert found.secret == "given-secret"
     assert Access(store.metadata, store.box, None).lookup("given") is None
 
 

@@ -13,6 +13,7 @@ from seglake.domain.model.errors import (
     IsDeleteMarker,
     NoSuchBucket,
     NoSuchKey,
+    NoSuchPart,
     NoSuchVersion,
     NotModified,
     RangeNotSatisfiable,
@@ -95,8 +96,9 @@ async def test_a_plain_object_is_its_own_first_part(store: Store) -> None:
     await store.put("empty", b"")
     assert store.reads.open(ReadObject("bucket", "key", part=1)).ranges == (ByteRange(0, 4),)
     assert store.reads.open(ReadObject("bucket", "empty", part=1)).ranges == ()
-    with pytest.raises(RangeNotSatisfiable):
+    with pytest.raises(NoSuchPart) as absent:
         store.reads.open(ReadObject("bucket", "key", part=2))
+    assert (absent.value.number, absent.value.count) == (2, 1)
     with pytest.raises(InvalidArgument):
         store.reads.open(ReadObject("bucket", "key", part=0))
 
@@ -145,7 +147,7 @@ async def test_reading_goes_on_when_a_rewrite_moves_the_chunks(store: Store) -> 
             return Version(replace(manifest, chunks=chunks), VersionState.ACTIVE, ())
 
     manifest = opened.manifest
-    reads = Moving(store.metadata, store.segment_store)
+    reads = Moving(store.metadata, store.segment_store, store.encrypting)
     got, looked = b"", False
     async for view in reads.stream(opened, 0, len(LARGE)):
         got += bytes(view)

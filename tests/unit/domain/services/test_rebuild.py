@@ -33,7 +33,7 @@ async def _history(store: Store) -> None:
     await store.writes.delete("versions", DeleteObject("k1"))
     removed = await store.put("k2", b"x", bucket="versions")
     await store.writes.delete("versions", DeleteObject("k2", removed.version))
-    await store.writes.set_tags("versions", "k3", None, (("t", "2"),))
+    await store.tagging.tag_object("versions", "k3", None, (("t", "2"),))
     store.segment_store.close()
     store.open_segments()
     await store.buckets.set_versioning("versions", Versioning.SUSPENDED)
