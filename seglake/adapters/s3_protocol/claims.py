@@ -75,7 +75,7 @@ def parse(head: RequestHead) -> Claims | None:
 
 def _parse_header(head: RequestHead, authorization: str) -> Claims:
     fields = _authorization_fields(authorization)
-    access_key, date, region = _credential(fields["Credential"], malformed_header)
+    access_key, date, region = parse_credential(fields["Credential"], malformed_header)
     signed = _signed_names(fields["SignedHeaders"], malformed_header)
     signature = fields["Signature"]
     if not SHA256_HEX.fullmatch(signature):
@@ -132,7 +132,7 @@ def _parse_presigned(head: RequestHead) -> Claims:
         signed_headers, expires = query["X-Amz-SignedHeaders"], query["X-Amz-Expires"]
     except KeyError as missing:
         raise malformed_query(f"the query parameter {missing.args[0]} is missing") from None
-    access_key, date, region = _credential(credential, malformed_query)
+    access_key, date, region = parse_credential(credential, malformed_query)
     signed = _signed_names(signed_headers, malformed_query)
     if not SHA256_HEX.fullmatch(signature):
         raise malformed_query("X-Amz-Signature must be 64 lower-case hex digits")
@@ -163,8 +163,8 @@ def _expires(text: str) -> int:
 
 # One client repeats its credential and its list of names in every request of a day.
 @lru_cache(maxsize=1024)
-def _credential(text: str, malformed: Callable[[str], S3Error]) -> tuple[str, str, str]:
-    """Access key, date and region of ``AKID/YYYYMMDD/region/s3/aws4_request``."""
+def parse_credential(text: str, malformed: Callable[[str], S3Error]) -> tuple[str, str, str]:
+    """Access key, date and region of ``AKID/YYYYMMDD/region/s3/aws4_request``; else raises what ``malformed`` makes."""
     pieces = text.rsplit("/", 4)
     if len(pieces) != 5:
         raise malformed("the Credential must be <access key>/<YYYYMMDD>/<region>/s3/aws4_request")

@@ -18,6 +18,7 @@ class ErrorCode(Enum):
 
     AccessControlListNotSupported = "AccessControlListNotSupported", 400, "The bucket does not allow ACLs."
     AccessDenied = "AccessDenied", 403, "Access Denied."
+    AccessForbidden = "AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket."
     AuthorizationHeaderMalformed = (
         "AuthorizationHeaderMalformed",
         400,
@@ -55,6 +56,16 @@ class ErrorCode(Enum):
     InternalError = "InternalError", 500, "An internal error occurred. Please try again."
     InvalidAccessKeyId = "InvalidAccessKeyId", 403, "The access key id you provided does not exist in our records."
     InvalidArgument = "InvalidArgument", 400, "An argument is not valid."
+    InvalidBucketAclWithBlockPublicAccessError = (
+        "InvalidBucketAclWithBlockPublicAccessError",
+        400,
+        "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+    )
+    InvalidBucketAclWithObjectOwnership = (
+        "InvalidBucketAclWithObjectOwnership",
+        400,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    )
     InvalidBucketName = "InvalidBucketName", 400, "The specified bucket is not valid."
     InvalidBucketState = "InvalidBucketState", 409, "The request is not valid for the bucket's present state."
     InvalidChunkSizeError = (
@@ -63,6 +74,11 @@ class ErrorCode(Enum):
         "A chunk of the aws-chunked body has a size that is not allowed.",
     )
     InvalidDigest = "InvalidDigest", 400, "The Content-MD5 or checksum you sent is not valid."
+    InvalidEncryptionAlgorithm = (
+        "InvalidEncryptionAlgorithmError",
+        400,
+        "The encryption request you specified is not valid. The supported value is AES256.",
+    )
     InvalidLocationConstraint = (
         "InvalidLocationConstraint",
         400,
@@ -70,41 +86,107 @@ class ErrorCode(Enum):
     )
     InvalidPart = "InvalidPart", 400, "A part could not be found, or its ETag or checksum does not match."
     InvalidPartOrder = "InvalidPartOrder", 400, "The parts are not in ascending order of their numbers."
+    InvalidPolicyDocument = (
+        "InvalidPolicyDocument",
+        400,
+        "The content of the form does not meet the conditions specified in the policy document.",
+    )
     InvalidRange = "InvalidRange", 416, "The requested range is not satisfiable."
     InvalidRequest = "InvalidRequest", 400, "The request is not valid."
     InvalidStorageClass = "InvalidStorageClass", 400, "The storage class you specified is not valid."
+    InvalidRetentionPeriod = "InvalidRetentionPeriod", 400, "The retention period is not valid."
+    InvalidTag = "InvalidTag", 400, "The tag you specified is not valid."
     InvalidToken = "InvalidToken", 400, "The provided token is malformed or otherwise not valid."
     InvalidURI = "InvalidURI", 400, "Couldn't parse the specified URI."
+    KMSDisabled = "KMS.DisabledException", 400, "The KMS key is disabled."
+    KMSNotFound = "KMS.NotFoundException", 400, "The KMS key does not exist."
     KeyTooLongError = "KeyTooLongError", 400, "Your key is too long; at most 1,024 bytes are allowed."
+    MalformedACLError = "MalformedACLError", 400, "The ACL you provided is not well-formed or breaks the schema."
+    MalformedPOSTRequest = (
+        "MalformedPOSTRequest",
+        400,
+        "The body of your POST request is not well-formed multipart/form-data.",
+    )
     MalformedTrailerError = (
         "MalformedTrailerError",
         400,
         "The trailing headers are not well-formed or are not the ones that were announced.",
     )
+    MalformedPolicy = "MalformedPolicy", 400, "The policy is not well-formed or holds something that is not supported."
     MalformedXML = "MalformedXML", 400, "The XML you provided is not well-formed or does not follow the schema."
+    MaxPostPreDataLengthExceeded = (
+        "MaxPostPreDataLengthExceeded",
+        400,
+        "Your POST request fields preceding the upload file were too large.",
+    )
     MaxMessageLengthExceeded = "MaxMessageLengthExceeded", 400, "Your request was too big."
     MetadataTooLarge = "MetadataTooLarge", 400, "Your metadata headers exceed the largest size that is allowed."
+    MetadataConfigurationNotFound = "MetadataConfigurationNotFound", 404, "The bucket has no metadata configuration."
     MethodNotAllowed = "MethodNotAllowed", 405, "The specified method is not allowed against this resource."
     MissingContentLength = "MissingContentLength", 411, "You must provide the Content-Length HTTP header."
     MissingRequestBodyError = "MissingRequestBodyError", 400, "Request body is empty."
     MissingSecurityHeader = "MissingSecurityHeader", 400, "Your request is missing a required header."
+    NoSuchCORSConfiguration = "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"
     NoSuchBucket = "NoSuchBucket", 404, "The specified bucket does not exist."
+    NoSuchBucketPolicy = "NoSuchBucketPolicy", 404, "The bucket policy does not exist"
+    NoSuchConfiguration = "NoSuchConfiguration", 404, "The specified configuration does not exist."
     NoSuchKey = "NoSuchKey", 404, "The specified key does not exist."
+    NoSuchLifecycleConfiguration = (
+        "NoSuchLifecycleConfiguration",
+        404,
+        "The lifecycle configuration does not exist",
+    )
     NoSuchUpload = (
         "NoSuchUpload",
         404,
         "The specified multipart upload does not exist. It may have been aborted or completed.",
     )
     NoSuchVersion = "NoSuchVersion", 404, "The specified version does not exist."
+    NoSuchObjectLockConfiguration = (
+        "NoSuchObjectLockConfiguration",
+        404,
+        "The specified object does not have a ObjectLock configuration",
+    )
+    NoSuchPublicAccessBlockConfiguration = (
+        "NoSuchPublicAccessBlockConfiguration",
+        404,
+        "The public access block configuration was not found",
+    )
+    NoSuchTagSet = "NoSuchTagSet", 404, "The TagSet does not exist"
+    ObjectLockConfigurationNotFoundError = (
+        "ObjectLockConfigurationNotFoundError",
+        404,
+        "Object Lock configuration does not exist for this bucket",
+    )
+    NoSuchWebsiteConfiguration = (
+        "NoSuchWebsiteConfiguration",
+        404,
+        "The specified bucket does not have a website configuration.",
+    )
     NotImplemented = "NotImplemented", 501, "The request asks for functionality that is not implemented."
     NotModified = "NotModified", 304, "Not Modified"
+    OwnershipControlsNotFoundError = (
+        "OwnershipControlsNotFoundError",
+        404,
+        "The bucket ownership controls were not found",
+    )
     PreconditionFailed = "PreconditionFailed", 412, "At least one of the preconditions you specified did not hold."
+    ReplicationConfigurationNotFoundError = (
+        "ReplicationConfigurationNotFoundError",
+        404,
+        "The bucket has no replication configuration.",
+    )
     RequestHeaderSectionTooLarge = "RequestHeaderSectionTooLarge", 400, "The request headers are too long."
     RequestTimeout = "RequestTimeout", 400, "The body was not sent within the timeout."
     RequestTimeTooSkewed = (
         "RequestTimeTooSkewed",
         403,
         "The difference between the request time and the current time is too large.",
+    )
+    ServerSideEncryptionConfigurationNotFound = (
+        "ServerSideEncryptionConfigurationNotFoundError",
+        404,
+        "The server side encryption configuration was not found.",
     )
     SignatureDoesNotMatch = (
         "SignatureDoesNotMatch",
@@ -116,6 +198,11 @@ class ErrorCode(Enum):
     StorageFull = "StorageFull", 507, "The disk has no room for these bytes."
     TooManyBuckets = "TooManyBuckets", 400, "You have as many buckets as are allowed."
     UnexpectedContent = "UnexpectedContent", 400, "This request does not support content."
+    UnresolvableGrantByEmailAddress = (
+        "UnresolvableGrantByEmailAddress",
+        400,
+        "The email address you provided does not match any account on record.",
+    )
     UriTooLong = "URITooLong", 414, "The request target is too long."
     XAmzContentSHA256Mismatch = (
         "XAmzContentSHA256Mismatch",

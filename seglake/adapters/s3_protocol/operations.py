@@ -254,3 +254,26 @@ VERSION_ACTIONS = {
 }
 # Operations that read a second object, and the action that is needed on it (security rule A7).
 SOURCE_ACTIONS = {Operation.CopyObject: "s3:GetObject", Operation.UploadPartCopy: "s3:GetObject"}
+# What else an operation needs on its target: for each header that is there (``x-*`` any that begins so), and always
+# where the name is empty. Source: Service Authorization Reference, and the "Permissions" part of each API page.
+_WRITTEN = (
+    ("x-amz-acl", "s3:PutObjectAcl"),
+    ("x-amz-grant-*", "s3:PutObjectAcl"),
+    ("x-amz-tagging", "s3:PutObjectTagging"),
+    ("x-amz-object-lock-mode", "s3:PutObjectRetention"),
+    ("x-amz-object-lock-retain-until-date", "s3:PutObjectRetention"),
+    ("x-amz-object-lock-legal-hold", "s3:PutObjectLegalHold"),
+)
+MORE_ACTIONS: dict[Operation, tuple[tuple[str, str], ...]] = {
+    Operation.PutObject: _WRITTEN,
+    Operation.CopyObject: _WRITTEN,
+    Operation.CreateMultipartUpload: _WRITTEN,
+    Operation.GetObjectAttributes: (("", "s3:GetObject"),),
+    Operation.CreateBucket: (
+        ("x-amz-acl", "s3:PutBucketAcl"),
+        ("x-amz-grant-*", "s3:PutBucketAcl"),
+        ("x-amz-object-ownership", "s3:PutBucketOwnershipControls"),
+        ("x-amz-bucket-object-lock-enabled", "s3:PutBucketObjectLockConfiguration"),
+        ("x-amz-bucket-object-lock-enabled", "s3:PutBucketVersioning"),
+    ),
+}

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 
 from seglake.adapters.s3_protocol.addressing import Address
 from seglake.adapters.s3_protocol.claims import version_2
+from seglake.adapters.s3_protocol.encryption_headers import (
+    ASKED_HEADERS,
+    CUSTOMER_HEADERS,
+    SOURCE_CUSTOMER_HEADERS,
+)
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error, invalid_argument, not_implemented
-from seglake.adapters.s3_protocol.operations import VERSION_ACTIONS, Body, Level, Operation
+from seglake.adapters.s3_protocol.operations import MORE_ACTIONS, VERSION_ACTIONS, Body, Level, Operation
 from seglake.adapters.s3_protocol.payload import PayloadMode
 from seglake.adapters.s3_protocol.request import SIGNATURE_PARAMETERS
+from seglake.domain.model.user import ACCOUNT
 
 Values = frozenset[str] | None
 """What a header may say: None is anything (the handler reads it), otherwise exactly these."""
@@ -25,8 +31,8 @@ _ALL_MODES = frozenset(PayloadMode)
 # Parameters with no meaning for the answer: those of the signature and the operation name that newer SDKs add.
 _SILENT_PARAMETERS = SIGNATURE_PARAMETERS | {"x-id"}
 
-# Understood everywhere. The last four change nothing here: who pays, the sender's name, an optional transfer coding
-# that a server may leave out, and a proxy's request id.
+# Understood everywhere. The four after the token change nothing here: who pays, the sender's name, an optional transfer
+# coding that a server may leave out, and a proxy's request id. All buckets belong to the one account of the store.
 _COMMON: dict[str, Values] = {
     "x-amz-date": _ANY,
     "x-amz-content-sha256": _ANY,
@@ -35,9 +41,8 @@ _COMMON: dict[str, Values] = {
     "x-amz-user-agent": _ANY,
     "x-amz-te": _ANY,
     "x-amz-cf-id": _ANY,
+    "x-amz-expected-bucket-owner": frozenset((ACCOUNT,)),
 }
-# x-amz-expected-bucket-owner and x-amz-source-expected-bucket-owner are left out on purpose: an account id that cannot
-# be compared must not look as if it had been.
 _BODY: dict[str, Values] = {
     "x-amz-decoded-content-length": _ANY,
     "x-amz-trailer": _ANY,
@@ -50,24 +55,41 @@ _BODY: dict[str, Values] = {
     "x-amz-checksum-sha1": _ANY,
     "x-amz-checksum-sha256": _ANY,
 }
-_ACL: dict[str, Values] = {"x-amz-acl": frozenset(("private", "bucket-owner-full-control"))}
+_GRANTED: dict[str, Values] = {
+    "x-amz-acl": _ANY,
+    "x-amz-grant-full-control": _ANY,
+    "x-amz-grant-read": _ANY,
+    "x-amz-grant-read-acp": _ANY,
+    "x-amz-grant-write-acp": _ANY,
+}
+_ACL: dict[str, Values] = {**_GRANTED, "x-amz-grant-write": _ANY}
 _STORED: dict[str, Values] = {
-    **_ACL,
+    **_GRANTED,
     "x-amz-storage-class": _ANY,
     "x-amz-website-redirect-location": _ANY,
+    "x-amz-tagging": _ANY,
+    "x-amz-object-lock-mode": _ANY,
+    "x-amz-object-lock-retain-until-date": _ANY,
+    "x-amz-object-lock-legal-hold": _ANY,
 }
 _SOURCE: dict[str, Values] = {
     "x-amz-copy-source": _ANY,
+    "x-amz-source-expected-bucket-owner": frozenset((ACCOUNT,)),
     "x-amz-copy-source-if-match": _ANY,
     "x-amz-copy-source-if-none-match": _ANY,
     "x-amz-copy-source-if-modified-since": _ANY,
     "x-amz-copy-source-if-unmodified-since": _ANY,
 }
+_CUSTOMER: dict[str, Values] = dict.fromkeys(CUSTOMER_HEADERS, _ANY)
+_ENCRYPTED: dict[str, Values] = {**_CUSTOMER, **dict.fromkeys(ASKED_HEADERS, _ANY)}
+_SOURCE_CUSTOMER: dict[str, Values] = dict.fromkeys(SOURCE_CUSTOMER_HEADERS, _ANY)
 _DIRECTIVES = frozenset(("COPY", "REPLACE"))
+_BOOLEANS = frozenset(("true", "false", "True", "False"))
 _READ: dict[str, Values] = {"x-amz-checksum-mode": _ANY}
 _PAGE: dict[str, Values] = {"x-amz-optional-object-attributes": frozenset(("RestoreStatus",))}
 _READ_PARAMETERS = (
     "versionId",
+    "partNumber",
     "response-cache-control",
     "response-content-disposition",
     "response-content-encoding",
@@ -96,6 +118,22 @@ class Route:
         action = self.operation.action
         return VERSION_ACTIONS.get(action, action) if "versionId" in query else action
 
+    def actions(self, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, ...]:
+        """All actions that authorisation asks for on the target: its own, and one for each thing it sets besides."""
+        first = self.action(query)
+        more = MORE_ACTIONS.get(self.operation)
+        if more is None:
+            return (first,)
+        needed = [first]
+        for name, action in more:
+            if not name or name in headers or (name.endswith("-*") and _any_grant(headers, name[:-1])):
+                needed.append(VERSION_ACTIONS.get(action, action) if "versionId" in query else action)
+        return tuple(dict.fromkeys(needed))
+
+
+def _any_grant(headers: Mapping[str, str], prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in headers)
+
 
 def _row(operation: Operation, parameters: tuple[str, ...] = (), *headers: dict[str, Values]) -> Route:
     allowed = dict(_COMMON)
@@ -110,8 +148,14 @@ def _row(operation: Operation, parameters: tuple[str, ...] = (), *headers: dict[
 
 _CREATED: dict[str, Values] = {
     **_ACL,
-    "x-amz-object-ownership": frozenset(("BucketOwnerEnforced",)),
-    "x-amz-bucket-object-lock-enabled": frozenset(("false", "False")),
+    "x-amz-object-ownership": _ANY,
+    "x-amz-bucket-object-lock-enabled": frozenset(("true", "True", "false", "False")),
+}
+_BYPASS: dict[str, Values] = {"x-amz-bypass-governance-retention": frozenset(("true", "True", "false", "False"))}
+_ATTRIBUTES: dict[str, Values] = {
+    "x-amz-object-attributes": _ANY,
+    "x-amz-max-parts": _ANY,
+    "x-amz-part-number-marker": _ANY,
 }
 _DELETED: dict[str, Values] = {"x-amz-if-match-last-modified-time": _ANY, "x-amz-if-match-size": _ANY}
 _COPIED: dict[str, Values] = {
@@ -120,6 +164,16 @@ _COPIED: dict[str, Values] = {
     "x-amz-checksum-algorithm": _ANY,
 }
 _STARTED: dict[str, Values] = {"x-amz-checksum-algorithm": _ANY, "x-amz-checksum-type": _ANY}
+
+# A form says by its fields what other requests say by headers.
+_FORM: dict[str, Values] = {
+    "x-amz-content-sha256": frozenset((PayloadMode.UNSIGNED.value,)),
+    "x-amz-date": _ANY,
+    "x-amz-user-agent": _ANY,
+    "x-amz-te": _ANY,
+    "x-amz-cf-id": _ANY,
+}
+_FORM_MODES = frozenset((PayloadMode.UNSIGNED,))
 
 ROUTES: Mapping[Operation, Route] = {
     route.operation: route
@@ -139,18 +193,92 @@ ROUTES: Mapping[Operation, Route] = {
         ),
         _row(Operation.ListObjectVersions, (*_LIST_PARAMETERS, "key-marker", "version-id-marker", "max-keys"), _PAGE),
         _row(Operation.ListMultipartUploads, (*_LIST_PARAMETERS, "key-marker", "upload-id-marker", "max-uploads")),
-        _row(Operation.DeleteObjects),
-        _row(Operation.PutObject, (), _STORED),
-        _row(Operation.CopyObject, (), _STORED, _SOURCE, _COPIED),
-        _row(Operation.GetObject, _READ_PARAMETERS, _READ),
-        _row(Operation.HeadObject, _READ_PARAMETERS, _READ),
-        _row(Operation.DeleteObject, ("versionId",), _DELETED),
-        _row(Operation.CreateMultipartUpload, (), _STORED, _STARTED),
-        _row(Operation.UploadPart, ("partNumber",)),
-        _row(Operation.UploadPartCopy, ("partNumber",), _SOURCE, {"x-amz-copy-source-range": _ANY}),
-        _row(Operation.ListParts, ("max-parts", "part-number-marker")),
-        _row(Operation.CompleteMultipartUpload, (), {"x-amz-mp-object-size": _ANY}),
+        _row(Operation.DeleteObjects, (), _BYPASS),
+        _row(Operation.PutObject, (), _STORED, _ENCRYPTED),
+        _row(Operation.CopyObject, (), _STORED, _SOURCE, _COPIED, _ENCRYPTED, _SOURCE_CUSTOMER),
+        _row(Operation.GetObject, _READ_PARAMETERS, _READ, _ENCRYPTED),
+        _row(Operation.HeadObject, _READ_PARAMETERS, _READ, _ENCRYPTED),
+        _row(Operation.DeleteObject, ("versionId",), _DELETED, _BYPASS),
+        _row(Operation.CreateMultipartUpload, (), _STORED, _STARTED, _ENCRYPTED),
+        _row(Operation.UploadPart, ("partNumber",), _CUSTOMER),
+        _row(
+            Operation.UploadPartCopy,
+            ("partNumber",),
+            _SOURCE,
+            {"x-amz-copy-source-range": _ANY},
+            _CUSTOMER,
+            _SOURCE_CUSTOMER,
+        ),
+        _row(Operation.ListParts, ("max-parts", "part-number-marker"), _CUSTOMER),
+        _row(Operation.CompleteMultipartUpload, (), {"x-amz-mp-object-size": _ANY}, _CUSTOMER),
         _row(Operation.AbortMultipartUpload),
+        _row(Operation.GetObjectAttributes, ("versionId",), _ATTRIBUTES, _ENCRYPTED),
+        _row(Operation.GetBucketEncryption),
+        _row(Operation.PutBucketEncryption),
+        _row(Operation.DeleteBucketEncryption),
+        _row(Operation.GetObjectTagging, ("versionId",)),
+        _row(Operation.PutObjectTagging, ("versionId",)),
+        _row(Operation.DeleteObjectTagging, ("versionId",)),
+        _row(Operation.GetBucketTagging),
+        _row(Operation.PutBucketTagging),
+        _row(Operation.DeleteBucketTagging),
+        _row(Operation.GetObjectLockConfiguration),
+        _row(Operation.PutObjectLockConfiguration),
+        _row(Operation.GetObjectRetention, ("versionId",)),
+        _row(Operation.PutObjectRetention, ("versionId",), _BYPASS),
+        _row(Operation.GetObjectLegalHold, ("versionId",)),
+        _row(Operation.PutObjectLegalHold, ("versionId",)),
+        _row(Operation.GetBucketAcl),
+        _row(Operation.PutBucketAcl, (), _ACL),
+        _row(Operation.GetObjectAcl, ("versionId",)),
+        _row(Operation.PutObjectAcl, ("versionId",), _ACL),
+        _row(Operation.GetBucketOwnershipControls),
+        _row(Operation.PutBucketOwnershipControls),
+        _row(Operation.DeleteBucketOwnershipControls),
+        _row(Operation.GetPublicAccessBlock),
+        _row(Operation.PutPublicAccessBlock),
+        _row(Operation.DeletePublicAccessBlock),
+        _row(Operation.GetBucketPolicy),
+        _row(Operation.PutBucketPolicy, (), {"x-amz-confirm-remove-self-bucket-access": _BOOLEANS}),
+        _row(Operation.DeleteBucketPolicy),
+        _row(Operation.GetBucketPolicyStatus),
+        _row(Operation.GetBucketAbac),
+        _row(Operation.PutBucketAbac),
+        _row(Operation.GetBucketAccelerateConfiguration),
+        _row(Operation.PutBucketAccelerateConfiguration),
+        _row(Operation.GetBucketLogging),
+        _row(Operation.PutBucketLogging),
+        _row(Operation.GetBucketNotificationConfiguration),
+        _row(Operation.PutBucketNotificationConfiguration, (), {"x-amz-skip-destination-validation": _BOOLEANS}),
+        _row(Operation.GetBucketReplication),
+        _row(Operation.DeleteBucketReplication),
+        _row(Operation.GetBucketRequestPayment),
+        _row(Operation.PutBucketRequestPayment),
+        _row(Operation.GetBucketWebsite),
+        _row(Operation.DeleteBucketWebsite),
+        _row(Operation.GetBucketMetadataConfiguration),
+        _row(Operation.DeleteBucketMetadataConfiguration),
+        _row(Operation.GetBucketMetadataTableConfiguration),
+        _row(Operation.DeleteBucketMetadataTableConfiguration),
+        _row(Operation.ListBucketAnalyticsConfigurations, ("continuation-token",)),
+        _row(Operation.GetBucketAnalyticsConfiguration, ("id",)),
+        _row(Operation.DeleteBucketAnalyticsConfiguration, ("id",)),
+        _row(Operation.ListBucketIntelligentTieringConfigurations, ("continuation-token",)),
+        _row(Operation.GetBucketIntelligentTieringConfiguration, ("id",)),
+        _row(Operation.DeleteBucketIntelligentTieringConfiguration, ("id",)),
+        _row(Operation.ListBucketInventoryConfigurations, ("continuation-token",)),
+        _row(Operation.GetBucketInventoryConfiguration, ("id",)),
+        _row(Operation.DeleteBucketInventoryConfiguration, ("id",)),
+        _row(Operation.ListBucketMetricsConfigurations, ("continuation-token",)),
+        _row(Operation.GetBucketMetricsConfiguration, ("id",)),
+        _row(Operation.DeleteBucketMetricsConfiguration, ("id",)),
+        _row(Operation.PutBucketLifecycleConfiguration, (), {"x-amz-transition-default-minimum-object-size": _ANY}),
+        _row(Operation.GetBucketLifecycleConfiguration),
+        _row(Operation.DeleteBucketLifecycle),
+        _row(Operation.PutBucketCors),
+        _row(Operation.GetBucketCors),
+        _row(Operation.DeleteBucketCors),
+        Route(Operation.PostObject, _SILENT_PARAMETERS, _FORM, _FORM_MODES),
         _row(Operation.Preflight),
     )
 }
@@ -209,7 +337,7 @@ def route(method: str, address: Address, query: Mapping[str, str], headers: Mapp
         _check_parameters(row, query)
     for name in headers:
         if name.startswith("x-amz-"):
-            _check_header(row, name, headers[name])
+            check_header(row, name, headers[name])
     return row
 
 
@@ -247,21 +375,16 @@ def _unknown_parameter(name: str, where: str, query: Mapping[str, str]) -> S3Err
     return not_implemented(f"the query parameter {name[:100]!r} {where}")
 
 
-def _check_header(row: Route, name: str, value: str) -> None:
+def check_header(row: Route, name: str, value: str) -> None:
+    """Returns when a request of this row may carry this x-amz-* header, else raises what ``route`` raises."""
     allowed = row.headers.get(name, _MISSING)
     if allowed is None or name.startswith("x-amz-meta-"):
         return
     if allowed is _MISSING:
-        if name.startswith("x-amz-grant-"):
-            raise S3Error(ErrorCode.AccessControlListNotSupported)
         raise not_implemented(f"the header {name} with {row.operation.name}", header=name)
     if value not in allowed:
-        if name == "x-amz-acl":
-            raise S3Error(
-                ErrorCode.AccessControlListNotSupported,
-                "The bucket does not allow ACLs: its owner owns "
-                "every object (BucketOwnerEnforced). Leave out x-amz-acl.",
-            )
+        if name.endswith("expected-bucket-owner"):
+            raise S3Error(ErrorCode.AccessDenied, f"{name}: every bucket here belongs to the account {ACCOUNT}")
         if name in _FIXED_CHOICES:
             raise invalid_argument(name, value, f"one of {', '.join(sorted(allowed))} is expected")
         raise not_implemented(f"the header {name} with the value {value[:100]!r}", header=name)

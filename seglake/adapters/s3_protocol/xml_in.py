@@ -20,33 +20,39 @@ from seglake.domain.model.digest import ChecksumAlgorithm
 from seglake.domain.model.multipart import PART_NUMBER_MAX, PartClaim
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+TYPE = "xsi:type"
 DOCUMENT_BYTES_MAX = 2 * 1024 * 1024
 TEXT_CHARACTERS_MAX = 4096
 DELETED_KEYS_MAX = 1000
 
 _BLOCK_BYTES = 64 * 1024
 _SPACE = " \t\r\n"
+_XSI_TYPE = "http://www.w3.org/2001/XMLSchema-instance type"
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
     """What may stand in an element: children by name, or text when it has none.
 
-    ``repeat`` is how often an element with children may occur in its parent, one with text occurs once; ``refused``
-    marks what S3 has and Seglake does not implement.
+    ``repeat`` is how often it may occur in its parent; the texts of one that may occur more than once come as a list.
+    ``refused`` marks what S3 has and Seglake does not implement; ``typed`` allows the attribute ``xsi:type``, which is
+    kept as a text under the name TYPE.
     """
 
     children: Mapping[str, Element] = field(default_factory=dict)
     repeat: int = 1
     refused: bool = False
+    typed: bool = False
 
 
 @dataclass(slots=True)
 class Node:
-    """An element that was read: the texts of its children by name, and its children with children in their order."""
+    """An element that was read: the texts of its children by name (``lists`` has those that may be repeated), and its
+    children with children in their order."""
 
     texts: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, list[Node]] = field(default_factory=dict)
+    lists: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +171,14 @@ def read(body: bytes, name: str, schema: Element) -> Node:
 class _Reader:
     """Expat's handlers: a stack of the open elements that have children, and the open one that has text, if any."""
 
-    __slots__ = ("pieces", "schemas", "size", "stack", "top")
+    __slots__ = ("listed", "pieces", "schemas", "size", "stack", "top")
 
     def __init__(self, name: str, schema: Element) -> None:
         self.top = Node()
         self.schemas = [Element({name: schema})]
         self.stack = [self.top]
         self.pieces: list[str] | None = None
+        self.listed: list[str] | None = None
         self.size = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -184,19 +191,22 @@ class _Reader:
             raise malformed(f"the element {shown} is not expected there")
         if schema.refused:
             raise not_implemented(f"the element {shown}")
-        if attributes:
+        if attributes and not (schema.typed and attributes.keys() == {_XSI_TYPE}):
             raise malformed(f"the element {shown} has attributes")
         parent = self.stack[-1]
         if not schema.children:
+            self.listed = None if schema.repeat == 1 else parent.lists.setdefault(local, [])
             if local in parent.texts:
                 raise malformed(f"the element {shown} occurs twice")
+            if self.listed is not None and len(self.listed) == schema.repeat:
+                raise malformed(f"the element {shown} occurs more than {schema.repeat} times")
             self.pieces = []
             self.size = 0
             return
         siblings = parent.nodes.setdefault(local, [])
         if len(siblings) == schema.repeat:
             raise malformed(f"the element {shown} occurs more than {schema.repeat} times")
-        node = Node()
+        node = Node({TYPE: attributes[_XSI_TYPE]} if attributes else {})
         siblings.append(node)
         self.schemas.append(schema)
         self.stack.append(node)
@@ -205,9 +215,13 @@ class _Reader:
         if self.pieces is None:
             self.schemas.pop()
             self.stack.pop()
+            return
+        text = "".join(self.pieces)
+        self.pieces = None
+        if self.listed is not None:
+            self.listed.append(text)
         else:
-            self.stack[-1].texts[name.rpartition(" ")[2]] = "".join(self.pieces)
-            self.pieces = None
+            self.stack[-1].texts[name.rpartition(" ")[2]] = text
 
     def text(self, data: str) -> None:
         if self.pieces is None:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -22,6 +21,7 @@ from seglake.domain.model.bucket import Bucket, Versioning
 from seglake.domain.model.digest import Checksum
 from seglake.domain.model.listing import ObjectPage, PartPage, UploadPage, VersionPage
 from seglake.domain.model.multipart import Upload
+from seglake.domain.model.user import canonical_id
 from seglake.domain.model.version import VersionEntry
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -39,6 +39,8 @@ class Asked:
     delimiter: str = ""
     maximum: int = 1000
     url_encoded: bool = False
+    site: int = 0
+    """The site that canonical ids of owners follow from."""
 
     def name(self, text: str) -> str:
         """A key, prefix, marker or delimiter in the encoding that was asked for, escaped."""
@@ -64,14 +66,10 @@ class Failed(NamedTuple):
     message: str
 
 
-@lru_cache(maxsize=1024)
-def canonical_id(owner: str) -> str:
-    """The canonical user id of an owner: 64 hex digits, as S3's have; the same on every server."""
-    return sha256(b"seglake user " + owner.encode("utf-8")).hexdigest()
-
-
-def list_buckets(buckets: Iterable[Bucket], *, owner: str, prefix: str = "", next_token: str | None = None) -> bytes:
-    """ListAllMyBucketsResult."""
+def list_buckets(
+    buckets: Iterable[Bucket], *, owner: str, site: int = 0, prefix: str = "", next_token: str | None = None
+) -> bytes:
+    """ListAllMyBucketsResult; ``site`` as in Asked."""
     rows = [
         f"<Bucket><Name>{escape(bucket.name)}</Name><CreationDate>{iso_date(bucket.created.ms)}</CreationDate>"
         f"<BucketRegion>{escape(bucket.region)}</BucketRegion></Bucket>"
@@ -79,7 +77,7 @@ def list_buckets(buckets: Iterable[Bucket], *, owner: str, prefix: str = "", nex
     ]
     tail = f"<ContinuationToken>{escape(next_token)}</ContinuationToken>" if next_token is not None else ""
     tail += f"<Prefix>{escape(prefix)}</Prefix>" if prefix else ""
-    return _document("ListAllMyBucketsResult", f"{_owner(owner)}<Buckets>{''.join(rows)}</Buckets>{tail}")
+    return document("ListAllMyBucketsResult", f"{_owner(site, owner)}<Buckets>{''.join(rows)}</Buckets>{tail}")
 
 
 def list_objects(asked: Asked, page: ObjectPage, *, marker: str = "") -> bytes:
@@ -90,7 +88,7 @@ def list_objects(asked: Asked, page: ObjectPage, *, marker: str = "") -> bytes:
     if following is not None and asked.delimiter:
         head.append(f"<NextMarker>{asked.name(following)}</NextMarker>")
     head.append(f"<MaxKeys>{asked.maximum}</MaxKeys>{_asked_tail(asked)}{_truncated(following is not None)}")
-    return _document("ListBucketResult", "".join(head) + _contents(asked, page, with_owner=True))
+    return document("ListBucketResult", "".join(head) + _contents(asked, page, with_owner=True))
 
 
 def list_objects_v2(
@@ -113,7 +111,7 @@ def list_objects_v2(
     count = len(page.entries) + len(page.prefixes)
     head.append(f"<KeyCount>{count}</KeyCount><MaxKeys>{asked.maximum}</MaxKeys>{_asked_tail(asked)}")
     head.append(_truncated(next_token is not None))
-    return _document("ListBucketResult", "".join(head) + _contents(asked, page, with_owner=with_owner))
+    return document("ListBucketResult", "".join(head) + _contents(asked, page, with_owner=with_owner))
 
 
 def list_versions(asked: Asked, page: VersionPage, *, key_marker: str = "", version_marker: str = "") -> bytes:
@@ -135,11 +133,11 @@ def list_versions(asked: Asked, page: VersionPage, *, key_marker: str = "", vers
             f"<LastModified>{iso_date(entry.modified_ms)}</LastModified>"
         )
         if entry.is_marker:
-            parts.append(f"<DeleteMarker>{place}{_owner(entry.owner)}</DeleteMarker>")
+            parts.append(f"<DeleteMarker>{place}{_owner(asked.site, entry.owner)}</DeleteMarker>")
         else:
-            parts.append(f"<Version>{place}{_facts(entry)}{_owner(entry.owner)}</Version>")
+            parts.append(f"<Version>{place}{_facts(entry)}{_owner(asked.site, entry.owner)}</Version>")
     parts.append(_prefixes(asked, page.prefixes))
-    return _document("ListVersionsResult", "".join(parts))
+    return document("ListVersionsResult", "".join(parts))
 
 
 def list_uploads(asked: Asked, page: UploadPage, *, key_marker: str = "", upload_marker: str = "") -> bytes:
@@ -154,62 +152,61 @@ def list_uploads(asked: Asked, page: UploadPage, *, key_marker: str = "", upload
         parts.append(f"<NextUploadIdMarker>{escape(page.next_upload or '')}</NextUploadIdMarker>")
     parts.append(f"<Prefix>{asked.name(asked.prefix)}</Prefix>{_asked_tail(asked)}")
     parts.append(f"<MaxUploads>{asked.maximum}</MaxUploads>{_truncated(page.next_key is not None)}")
-    for upload in page.uploads:
-        owner = _owner(upload.owner)
-        parts.append(
-            f"<Upload><Key>{asked.name(upload.key)}</Key><UploadId>{escape(upload.id)}</UploadId>"
-            f"{_initiator(upload.owner)}{owner}{_storage_class(upload)}"
-            f"<Initiated>{iso_date(upload.started.ms)}</Initiated>{_upload_checksum(upload)}</Upload>"
-        )
+    parts += [
+        f"<Upload><Key>{asked.name(upload.key)}</Key><UploadId>{escape(upload.id)}</UploadId>"
+        f"{_initiator(asked.site, upload.owner)}{_owner(asked.site, upload.owner)}{_storage_class(upload)}"
+        f"<Initiated>{iso_date(upload.started.ms)}</Initiated>{_upload_checksum(upload)}</Upload>"
+        for upload in page.uploads
+    ]
     parts.append(_prefixes(asked, page.prefixes))
-    return _document("ListMultipartUploadsResult", "".join(parts))
+    return document("ListMultipartUploadsResult", "".join(parts))
 
 
-def list_parts(bucket: str, page: PartPage, *, marker: int = 0, maximum: int = 1000) -> bytes:
-    """ListPartsResult; ``marker`` is the part number asked to begin after."""
+def list_parts(bucket: str, page: PartPage, *, site: int = 0, marker: int = 0, maximum: int = 1000) -> bytes:
+    """ListPartsResult; ``marker`` is the part number asked to begin after, ``site`` as in Asked."""
     upload = page.upload
     head = (
         f"<Bucket>{bucket}</Bucket><Key>{escape(upload.key)}</Key><UploadId>{escape(upload.id)}</UploadId>"
-        f"{_initiator(upload.owner)}{_owner(upload.owner)}{_storage_class(upload)}"
+        f"{_initiator(site, upload.owner)}{_owner(site, upload.owner)}{_storage_class(upload)}"
         f"<PartNumberMarker>{marker}</PartNumberMarker>"
     )
     parts = [head]
-    if page.next_number is not None:
-        parts.append(f"<NextPartNumberMarker>{page.next_number}</NextPartNumberMarker>")
+    last = page.parts[-1].number if page.parts else marker  # S3 says it on the last page too
+    parts.append(f"<NextPartNumberMarker>{last}</NextPartNumberMarker>")
     parts.append(f"<MaxParts>{maximum}</MaxParts>{_truncated(page.next_number is not None)}{_upload_checksum(upload)}")
     parts += [
         f"<Part><PartNumber>{part.number}</PartNumber><LastModified>{iso_date(part.modified_ms)}</LastModified>"
-        f"<ETag>&quot;{part.etag}&quot;</ETag><Size>{part.size}</Size>{_checksum(part.checksum)}</Part>"
+        f"<ETag>&quot;{part.etag}&quot;</ETag><Size>{part.size}</Size>{checksum_element(part.checksum)}</Part>"
         for part in page.parts
     ]
-    return _document("ListPartsResult", "".join(parts))
+    return document("ListPartsResult", "".join(parts))
 
 
 def initiate_multipart(bucket: str, key: str, upload_id: str) -> bytes:
     """InitiateMultipartUploadResult."""
     inner = f"<Bucket>{bucket}</Bucket><Key>{escape(key)}</Key><UploadId>{escape(upload_id)}</UploadId>"
-    return _document("InitiateMultipartUploadResult", inner)
+    return document("InitiateMultipartUploadResult", inner)
 
 
 def complete_multipart(bucket: str, key: str, *, location: str, etag: str, checksum: Checksum | None = None) -> bytes:
     """CompleteMultipartUploadResult; ``etag`` without quotes."""
     inner = (
         f"<Location>{escape(location)}</Location><Bucket>{bucket}</Bucket><Key>{escape(key)}</Key>"
-        f"<ETag>&quot;{etag}&quot;</ETag>{_checksum(checksum)}{_checksum_type(checksum)}"
+        f"<ETag>&quot;{etag}&quot;</ETag>{checksum_element(checksum)}{checksum_type_element(checksum)}"
     )
-    return _document("CompleteMultipartUploadResult", inner)
+    return document("CompleteMultipartUploadResult", inner)
 
 
 def copy_object(etag: str, modified_ms: int, checksum: Checksum | None = None) -> bytes:
     """CopyObjectResult; ``etag`` without quotes."""
     inner = f"<LastModified>{iso_date(modified_ms)}</LastModified><ETag>&quot;{etag}&quot;</ETag>"
-    return _document("CopyObjectResult", f"{inner}{_checksum_type(checksum)}{_checksum(checksum)}")
+    return document("CopyObjectResult", f"{inner}{checksum_type_element(checksum)}{checksum_element(checksum)}")
 
 
 def copy_part(etag: str, modified_ms: int, checksum: Checksum | None = None) -> bytes:
     """CopyPartResult; ``etag`` without quotes."""
     inner = f"<LastModified>{iso_date(modified_ms)}</LastModified><ETag>&quot;{etag}&quot;</ETag>"
-    return _document("CopyPartResult", inner + _checksum(checksum))
+    return document("CopyPartResult", inner + checksum_element(checksum))
 
 
 def delete_result(results: Iterable[Deleted | Failed], *, quiet: bool = False) -> bytes:
@@ -226,21 +223,22 @@ def delete_result(results: Iterable[Deleted | Failed], *, quiet: bool = False) -
                 place += "<DeleteMarker>true</DeleteMarker>"
                 place += f"<DeleteMarkerVersionId>{escape(result.marker)}</DeleteMarkerVersionId>"
             parts.append(f"<Deleted>{place}</Deleted>")
-    return _document("DeleteResult", "".join(parts))
+    return document("DeleteResult", "".join(parts))
 
 
 def location_constraint(region: str) -> bytes:
     """LocationConstraint: empty for us-east-1 (API: GetBucketLocation)."""
-    return _document("LocationConstraint", "" if region == "us-east-1" else escape(region))
+    return document("LocationConstraint", "" if region == "us-east-1" else escape(region))
 
 
 def versioning(state: Versioning) -> bytes:
     """VersioningConfiguration: empty for a bucket whose versioning was never set."""
     inner = "" if state is Versioning.UNVERSIONED else f"<Status>{state.value}</Status>"
-    return _document("VersioningConfiguration", inner)
+    return document("VersioningConfiguration", inner)
 
 
-def _document(name: str, inner: str) -> bytes:
+def document(name: str, inner: str) -> bytes:
+    """The document ``name`` around XML that is escaped already, in S3's namespace."""
     return f'{_HEAD}<{name} xmlns="{NAMESPACE}">{inner}</{name}>'.encode("utf-8", "replace")
 
 
@@ -248,7 +246,7 @@ def _contents(asked: Asked, page: ObjectPage, *, with_owner: bool) -> str:
     name = asked.name
     rows = [
         f"<Contents><Key>{name(entry.key)}</Key><LastModified>{iso_date(entry.modified_ms)}</LastModified>"
-        f"{_facts(entry)}{_owner(entry.owner) if with_owner else ''}</Contents>"
+        f"{_facts(entry)}{_owner(asked.site, entry.owner) if with_owner else ''}</Contents>"
         for entry in page.entries
     ]
     rows.append(_prefixes(asked, page.prefixes))
@@ -280,12 +278,17 @@ def _truncated(more: bool) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _owner(owner: str) -> str:
-    return f"<Owner><ID>{canonical_id(owner)}</ID><DisplayName>{escape(owner)}</DisplayName></Owner>"
+def person(site: int, name: str) -> str:
+    """The elements that name a user: the canonical id, and the name as DisplayName."""
+    return f"<ID>{canonical_id(site, name)}</ID><DisplayName>{escape(name)}</DisplayName>"
 
 
-def _initiator(owner: str) -> str:
-    return f"<Initiator><ID>{canonical_id(owner)}</ID><DisplayName>{escape(owner)}</DisplayName></Initiator>"
+def _owner(site: int, name: str) -> str:
+    return f"<Owner>{person(site, name)}</Owner>"
+
+
+def _initiator(site: int, name: str) -> str:
+    return f"<Initiator>{person(site, name)}</Initiator>"
 
 
 def _storage_class(upload: Upload) -> str:
@@ -300,12 +303,14 @@ def _upload_checksum(upload: Upload) -> str:
     return f"<ChecksumAlgorithm>{upload.algorithm.value}</ChecksumAlgorithm>{kind}"
 
 
-def _checksum(checksum: Checksum | None) -> str:
+def checksum_element(checksum: Checksum | None) -> str:
+    """``ChecksumCRC32`` or whichever algorithm it is; empty for None."""
     if checksum is None:
         return ""
     name = f"Checksum{checksum.algorithm.value}"
     return f"<{name}>{checksum.text}</{name}>"
 
 
-def _checksum_type(checksum: Checksum | None) -> str:
+def checksum_type_element(checksum: Checksum | None) -> str:
+    """``ChecksumType``; empty for None."""
     return "" if checksum is None else f"<ChecksumType>{checksum.type.value}</ChecksumType>"

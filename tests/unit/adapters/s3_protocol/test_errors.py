@@ -23,7 +23,7 @@ from seglake.adapters.s3_protocol.errors import (
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_every_code_has_an_error_status_and_a_text(code: ErrorCode) -> None:
     assert code.status == 304 or 400 <= code.status <= 599
-    assert re.fullmatch(r"[A-Za-z0-9]+", code.text)
+    assert re.fullmatch(r"(?:KMS\.)?[A-Za-z0-9]+", code.text)
     assert code.message
 
 

@@ -20,10 +20,12 @@ from seglake.adapters.s3_protocol.xml_in import (
     TEXT_CHARACTERS_MAX,
     BucketConfiguration,
     DeleteEntry,
+    Element,
     parse_complete,
     parse_create_bucket,
     parse_delete,
     parse_versioning,
+    read,
 )
 from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.conditions import WriteConditions
@@ -239,3 +241,13 @@ def test_a_document_cut_anywhere_is_malformed() -> None:
     for at in range(len(sample)):
         assert refusal(sample[:at]).code is ErrorCode.MalformedXML
     assert xml_in.read(sample, "Delete", xml_in._DELETE).texts == {"Quiet": "true"}
+
+
+def test_texts_that_may_be_repeated_come_as_a_list_in_their_order() -> None:
+    schema = Element({"A": Element(repeat=3), "B": Element()})
+    node = read(b"<R><A>2</A><B>x</B><A/><A>1</A></R>", "R", schema)
+    assert (node.lists, node.texts) == ({"A": ["2", "", "1"]}, {"B": "x"})
+    for body in (b"<R><A/><A/><A/><A/></R>", b"<R><B/><B/></R>", b"<R><A><B/></A></R>"):
+        with pytest.raises(S3Error) as refused:
+            read(body, "R", schema)
+        assert refused.value.code is ErrorCode.MalformedXML

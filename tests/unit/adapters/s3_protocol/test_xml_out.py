@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from seglake.adapters.s3_protocol import xml_out
 from seglake.adapters.s3_protocol.request import percent_decode
 from seglake.adapters.s3_protocol.xml_in import NAMESPACE
-from seglake.adapters.s3_protocol.xml_out import Asked, Deleted, Failed, canonical_id
+from seglake.adapters.s3_protocol.xml_out import Asked, Deleted, Failed
 from seglake.domain.model.bucket import Bucket, Versioning
 from seglake.domain.model.digest import Checksum, ChecksumAlgorithm, ChecksumType
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.listing import ObjectPage, PartPage, UploadPage, VersionPage
 from seglake.domain.model.manifest import VersionKind, VersionState
 from seglake.domain.model.multipart import Part, Upload
+from seglake.domain.model.user import canonical_id
 from seglake.domain.model.version import VersionEntry
 
 MODEL: Any = botocore.session.get_session().get_service_model("s3")
@@ -28,7 +29,7 @@ MS = 1_255_369_830_123
 WHEN = datetime(2009, 10, 12, 17, 50, 30, 123000, tzinfo=UTC)
 ODD = "a b/<&>\"'\r\n\t漢😀+%41\\"
 STAMP = HLC(MS << 16, 1)
-OWNER = {"ID": canonical_id("root"), "DisplayName": "root"}
+OWNER = {"ID": canonical_id(0, "root"), "DisplayName": "root"}
 
 
 def read(operation: str, body: bytes) -> dict[str, Any]:
@@ -286,6 +287,7 @@ def test_every_key_can_be_listed(key: str) -> None:
     assert percent_decode(encoded["Contents"][0]["Key"]) == key
 
 
-def test_owner_ids_are_stable_and_look_like_those_of_s3() -> None:
-    assert canonical_id("root") == canonical_id("root") != canonical_id("other")
-    assert len(canonical_id("root")) == 64
+def test_owners_have_the_canonical_ids_of_their_site() -> None:
+    body = xml_out.list_buckets([], owner="ada", site=7)
+    assert read("ListBuckets", body)["Owner"] == {"ID": canonical_id(7, "ada"), "DisplayName": "ada"}
+    assert canonical_id(7, "ada") != canonical_id(8, "ada")
