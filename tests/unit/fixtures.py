@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from seglake.adapters.ciphers import AesGcmCiphers
 from seglake.adapters.commit.direct import DirectCommitter
 from seglake.adapters.digests import LibraryDigests
 from seglake.adapters.memory.metadata import MemoryMetadataStore
@@ -14,19 +15,28 @@ from seglake.adapters.secret_box import AesGcmSecretBox
 from seglake.adapters.system.threads import InlineOffload
 from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.digest import Expectations
+from seglake.domain.model.encryption import Protection
 from seglake.domain.model.limits import Limits
 from seglake.domain.ports.body import Body
 from seglake.domain.services.access import Access, KeyPair, RootKey
+from seglake.domain.services.bucket_access import BucketAccess
+from seglake.domain.services.bucket_settings import BucketSettings
 from seglake.domain.services.buckets import Buckets, CreateBucket
 from seglake.domain.services.copying import Copying
+from seglake.domain.services.directory import Directory
 from seglake.domain.services.dump import logical_dump
+from seglake.domain.services.encryption import Encrypting
 from seglake.domain.services.ingest import Ingest
+from seglake.domain.services.key_ring import KeyRing
+from seglake.domain.services.lifecycle import LifecycleRunner
 from seglake.domain.services.listing import Listings, Window
+from seglake.domain.services.locking import Locking
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads, ReadObject
 from seglake.domain.services.object_writes import ObjectAttributes, ObjectWrites, PutObject, Stored
 from seglake.domain.services.recovery import Recovery
 from seglake.domain.services.sealing import Sealing
+from seglake.domain.services.tagging import Tagging
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
 
 
@@ -86,6 +96,8 @@ class Store:
     limits: Limits = field(default_factory=Limits)
     segment_size: int = 1 << 30
     root: KeyPair | None = None
+    public_buckets: frozenset[str] = frozenset()
+    default_encryption: Protection | None = None
     clock: ManualClock = field(default_factory=ManualClock)
     log: RecordingLog = field(default_factory=RecordingLog)
 
@@ -109,15 +121,34 @@ class Store:
         metadata, committer, limits = self.metadata, self.committer, self.limits
         self.ingest = ingest
         self.buckets = Buckets(metadata, committer)
-        self.reads = ObjectReads(metadata, self.segment_store)
-        self.writes = ObjectWrites(metadata, committer, ingest, limits)
-        self.multipart = Multipart(metadata, committer, ingest, self.digests, self.randomness, limits)
-        self.copying = Copying(metadata, committer, self.segment_store, self.digests, self.offload, limits)
+        self.settings = BucketSettings(metadata, committer)
+        self.tagging = Tagging(metadata, committer)
+        self.locking = Locking(metadata, committer)
+        self.ciphers = AesGcmCiphers(self.randomness)
+        self.key_ring = KeyRing(metadata, committer, self.box, self.ciphers)
+        encrypting = Encrypting(self.key_ring, self.ciphers, self.offload, default=self.default_encryption)
+        self.encrypting = encrypting
+        self.reads = ObjectReads(metadata, self.segment_store, encrypting)
+        self.writes = ObjectWrites(metadata, committer, ingest, limits, encrypting)
+        self.multipart = Multipart(metadata, committer, ingest, self.digests, self.randomness, limits, encrypting)
+        self.copying = Copying(
+            metadata,
+            committer,
+            self.segment_store,
+            self.digests,
+            self.offload,
+            limits,
+            ingest=ingest,
+            encrypting=encrypting,
+        )
         self.listings = Listings(metadata)
-        self.access = Access(metadata, self.box, self.root)
+        self.access = Access(metadata, self.box, self.root, self.public_buckets)
+        self.bucket_access = BucketAccess(metadata, committer, self.public_buckets)
+        self.directory = Directory(metadata)
         self.root_key = RootKey(metadata, committer, self.box, self.clock, self.randomness)
         self.sealing = Sealing(self.segment_store, committer, self.offload, self.log)
         self.recovery = Recovery(metadata, self.files, self.log)
+        self.lifecycle = LifecycleRunner(metadata, committer, self.clock, self.log, self.clock.pause)
 
     async def bucket(self, name: str = "bucket", versioning: Versioning = Versioning.UNVERSIONED) -> None:
         """Makes a bucket."""

@@ -8,33 +8,46 @@ from functools import lru_cache
 
 from aiohttp import web
 
+from seglake.adapters.http_s3.authorisation import authorise, discreet
 from seglake.adapters.http_s3.body import RequestBody
 from seglake.adapters.http_s3.budget import Budget
 from seglake.adapters.http_s3.config import FrontConfig
+from seglake.adapters.http_s3.cross_origin import CrossOrigin
 from seglake.adapters.http_s3.exchange import Exchange, Services
+from seglake.adapters.http_s3.failures import Failures
+from seglake.adapters.http_s3.form_gate import FormGate
 from seglake.adapters.http_s3.handlers.table import HANDLERS
+from seglake.adapters.http_s3.payload_rules import check_payload
 from seglake.adapters.http_s3.preflight import preflight
+from seglake.adapters.http_s3.proxies import TrustedProxies
+from seglake.adapters.http_s3.replay import Replays
 from seglake.adapters.http_s3.respond import Answer, refusal
+from seglake.adapters.http_s3.throttle import Throttle
 from seglake.adapters.http_s3.watch import Watch
 from seglake.adapters.s3_protocol import claims as claimed
 from seglake.adapters.s3_protocol import sigv4
 from seglake.adapters.s3_protocol.addressing import locate
+from seglake.adapters.s3_protocol.claims import Claims
 from seglake.adapters.s3_protocol.domain_errors import INTERNAL, to_s3
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
 from seglake.adapters.s3_protocol.operations import Body, Operation
 from seglake.adapters.s3_protocol.payload import PayloadMode, anonymous_mode
 from seglake.adapters.s3_protocol.request import RequestHead, parse_head
+from seglake.adapters.s3_protocol.request_context import request_context
 from seglake.adapters.s3_protocol.routing import route
+from seglake.domain.model.access import Context
 from seglake.domain.model.credential import Identity
 from seglake.domain.model.errors import SeglakeError
 from seglake.domain.model.segment import CHUNK_BYTES
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.system import Clock, Randomness
+from seglake.domain.services.access import Grounds
 
 __all__ = ["FrontConfig", "S3Application", "Services"]
 
 BODY_BYTES_MAX = 3 * CHUNK_BYTES
-"""What one body holds at the most, however large it is: two chunks in ingest and what the connection has read ahead."""
+"""What one body holds at the most, however large it is: two chunks in ingest, and either what the connection has read
+ahead or, while it is encrypted, the stored form of one of them."""
 
 Handler = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
@@ -46,7 +59,12 @@ class S3Application:
         self, services: Services, config: FrontConfig, *, clock: Clock, randomness: Randomness, log: Log
     ) -> None:
         self.config = config
-        self.watch = Watch(clock.steady_s, bytes_per_s=config.body_bytes_per_s_min, window_s=config.stall_window_s)
+        self.watch = Watch(
+            clock.steady_s,
+            bytes_per_s=config.body_bytes_per_s_min,
+            read_window_s=config.read_timeout_s,
+            write_window_s=config.write_timeout_s,
+        )
         self.draining = False
         """Set when the server stops: every answer is then the last of its connection."""
         self._services = services
@@ -56,8 +74,32 @@ class S3Application:
         self._boot = randomness.bytes(4).hex().upper()
         self._count = 0
         self._budget = Budget(config.in_flight_bytes_max)
+        self._answers = Budget(config.in_flight_bytes_max)
+        self._restricts_payload = config.require_content_md5 or not config.allow_unsigned_payload
+        self._proxies = TrustedProxies(config.trusted_proxies) if config.trusted_proxies else None
+        self._places = Throttle(config.requests_per_key_max) if config.requests_per_key_max else None
+        self._completing = Throttle(config.mpu_complete_max, waiting=0) if config.mpu_complete_max else None
+        steady_s = clock.steady_s
+        self._failures = (
+            Failures(config.auth_failures_per_min, steady_s=steady_s, log=log) if config.auth_failures_per_min else None
+        )
+        self._replays = (
+            Replays(
+                ttl_s=config.replay_ttl_s,
+                entries_max=config.replay_entries_max,
+                block=config.replay_block,
+                steady_s=steady_s,
+                log=log,
+            )
+            if config.replay_ttl_s
+            else None
+        )
         # The key follows from its arguments alone, so a cached one is never stale; bounded by its size.
         self._derive = lru_cache(maxsize=256)(sigv4.signing_key)
+        self._cross_origin = CrossOrigin(services.access, config)
+        self._forms = FormGate(
+            services.access, clock, regions=self._regions, derive=self._derive, failures=self._failures
+        )
 
     def new_request_id(self) -> str:
         """Unique within the life of the data directory for all practical purposes; 16 characters."""
@@ -72,19 +114,29 @@ class S3Application:
         """aiohttp's entry: every request gets exactly one answer, or its connection is cut."""
         request_id = self.new_request_id()
         body: RequestBody | None = None
+        exchange: Exchange | None = None
         try:
-            exchange = self._admit(request, request_id)
-            if isinstance(exchange, Answer):
-                return exchange
+            admitted = self._admit(request, request_id)
+            if isinstance(admitted, Answer):
+                return admitted
+            exchange = admitted
             body = exchange.body
-            response = await self._dispatch(exchange)
+            origin = exchange.headers.get("origin")
+            if origin is not None:
+                exchange.extra = self._cross_origin.fields(exchange.grounds, origin, request.method)
+            response = await self._in_turn(exchange)
+            if exchange.extra and isinstance(response, Answer):
+                response.fields = (*response.fields, *exchange.extra)
         except SeglakeError as error:
-            response = self._refuse(request, error, request_id)
+            response = self._refuse(request, discreet(exchange, error), request_id)
         except (ConnectionError, asyncio.CancelledError):
+            self._settle_replay(exchange, done=False)
             raise
         except Exception as bug:  # noqa: BLE001 - the one place that turns a bug into a 500; it is logged with its trace
             self.note_bug(bug, request_id)
             response = self._refuse(request, S3Error(ErrorCode.InternalError), request_id)
+        if self._replays is not None:
+            self._settle_replay(exchange, done=response.status < 400)
         if self.draining or ((body is None or body.unread) and "Expect" in request.headers):
             # Whether the client still sends its body is not known, so the next request could not be found.
             response.force_close()
@@ -93,63 +145,126 @@ class S3Application:
             response.hangs_up = True
         if self.config.access_log:
             self._log.info(
-                "request", request_id=request_id, method=request.method, path=request.raw_path, status=response.status
+                "request",
+                request_id=request_id,
+                method=request.method,
+                path=request.raw_path,
+                status=response.status,
+                peer=self._origin(request)[0],
             )
         return response
+
+    def _settle_replay(self, exchange: Exchange | None, *, done: bool) -> None:
+        """A request that was not done has not spent its signature."""
+        if self._replays is not None and exchange is not None and exchange.replay_mark is not None and not done:
+            self._replays.forget(exchange.replay_mark)
+
+    def _origin(self, request: web.BaseRequest) -> tuple[str, bool]:
+        """The client's address, and whether it spoke TLS (A13)."""
+        name = request.transport.get_extra_info("peername") if request.transport is not None else None
+        peer, secure = str(name[0]) if name else "", request.scheme == "https"
+        if self._proxies is None:
+            return peer, secure
+        return self._proxies.origin(peer, request.raw_headers, secure=secure)
 
     def _admit(self, request: web.BaseRequest, request_id: str) -> Exchange | Answer:
         """Everything that is decided before the body is asked for."""
         raw_headers = request.raw_headers
         if sum([len(name) + len(value) for name, value in raw_headers]) > self.config.header_bytes_max:
             raise S3Error(ErrorCode.RequestHeaderSectionTooLarge)
-        secure = request.scheme == "https"
-        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-        head = parse_head(
-            request.method, request.raw_path, raw_headers, secure=secure, peer=str(peer[0]) if peer else ""
-        )
+        peer, secure = self._origin(request)
+        head = parse_head(request.method, request.raw_path, raw_headers, secure=secure, peer=peer)
         config = self.config
         address = locate(head.host, head.path, domains=config.domains, virtual_hosted=config.virtual_hosted)
         if head.method == "OPTIONS":
-            return preflight(head, request_id)
+            return preflight(head, address, self._cross_origin, request_id)
         row = route(head.method, address, head.query, head.headers)
-        identity, verified, mode = self._identify(head)
+        bucket, key = address.bucket or "", address.key or ""
+        claims = claimed.parse(head)
+        identity, grounds, verified, mode = self._identify(head, claims, bucket)
         if mode not in row.modes:
             raise S3Error(
                 ErrorCode.InvalidRequest, f"x-amz-content-sha256 {mode.value} is not possible with {row.operation.name}"
             )
-        bucket = address.bucket or ""
-        self._services.access.authorize(identity, row.action(head.query), bucket)
-        assert identity is not None, "anonymous requests are not authorised for anything yet"
+
+        def context() -> Context:
+            tls = request.transport.get_extra_info("ssl_object") if secure and request.transport is not None else None
+            now_ms = self._clock.now_ms()
+            return request_context(head, claims, now_ms=now_ms, tls_version="" if tls is None else tls.version())
+
+        authorise(self._services.access, row, head, (bucket, key), identity, context=context, grounds=grounds)
         body = RequestBody(request, head, row.operation, mode, verified)
-        return Exchange(
+        if self._restricts_payload:
+            in_header = claims is not None and not claims.presigned
+            check_payload(config, row.operation, mode, in_header=in_header, expected=body.expectations())
+        exchange = Exchange(
             request,
             head,
             row,
-            (bucket, address.key or ""),
+            (bucket, key),
             identity,
             body,
             request_id,
+            grounds=grounds,
+            context=context,
             services=self._services,
             config=config,
             log=self._log,
         )
+        if self._replays is not None and claims is not None:
+            exchange.replay_mark = self._replays.note(head, claims, request_id)
+        return exchange
 
-    def _identify(self, head: RequestHead) -> tuple[Identity | None, sigv4.Verified | None, PayloadMode]:
+    def _identify(
+        self, head: RequestHead, claims: Claims | None, bucket: str
+    ) -> tuple[Identity | None, Grounds, sigv4.Verified | None, PayloadMode]:
         """The one verifier: whose request this is, and how its body is vouched for (A1)."""
-        claims = claimed.parse(head)
+        access = self._services.access
         if claims is None:
-            return None, None, anonymous_mode(head.headers.get("x-amz-content-sha256"))
-        known = self._services.access.lookup(claims.access_key)
-        verified = sigv4.verify(
-            head,
-            claims,
-            secret=None if known is None else known[1],
-            now=self._clock.now_ms() / 1000,
-            regions=self._regions,
-            derive=self._derive,
-        )
+            return None, access.grounds(bucket), None, anonymous_mode(head.headers.get("x-amz-content-sha256"))
+        known = access.lookup(claims.access_key, bucket)
+        try:
+            verified = sigv4.verify(
+                head,
+                claims,
+                secret=None if known is None else known.secret,
+                now=self._clock.now_ms() / 1000,
+                regions=self._regions,
+                derive=self._derive,
+            )
+        except S3Error as error:
+            if self._failures is None:
+                raise
+            key = None if known is None else claims.access_key
+            raise self._failures.explain(error, peer=head.peer, known_key=key) from None
         assert known is not None, "an unknown key is refused by verify"
-        return known[0], verified, claims.mode
+        return known.identity, known.grounds, verified, claims.mode
+
+    async def _in_turn(self, exchange: Exchange) -> web.StreamResponse:
+        """Within what one key may have under way, and what all may have of the dearest operation (A14)."""
+        if exchange.route.operation is Operation.CompleteMultipartUpload and self._completing is not None:
+            if not self._completing.enter(""):
+                await self._completing.turn("")
+            try:
+                return await self._placed(exchange)
+            finally:
+                self._completing.leave("")
+        return await self._placed(exchange)
+
+    async def _placed(self, exchange: Exchange) -> web.StreamResponse:
+        places = self._places
+        if places is None:
+            return await self._dispatch(exchange)
+        holder = exchange.holder
+        waits = not places.enter(holder)
+        if waits:
+            await places.turn(holder)
+        try:
+            if waits and exchange.request.transport is None:
+                raise ConnectionResetError("the client is gone")
+            return await self._dispatch(exchange)
+        finally:
+            places.leave(holder)
 
     async def _dispatch(self, exchange: Exchange) -> web.StreamResponse:
         operation = exchange.route.operation
@@ -162,13 +277,24 @@ class S3Application:
             finally:
                 self._budget.give_back(taken)
         if operation is Operation.GetObject:
+            exchange.answers = self._answers
             return await self._watched(exchange)
+        if operation is Operation.CopyObject or operation is Operation.UploadPartCopy:
+            # What is encrypted otherwise than its source passes through ingest as a body does.
+            taken = await self._budget.take(BODY_BYTES_MAX)
+            try:
+                return await HANDLERS[operation](exchange)
+            finally:
+                self._budget.give_back(taken)
         return await HANDLERS[operation](exchange)
 
     async def _watched(self, exchange: Exchange) -> web.StreamResponse:
         transfer = exchange.transfer = self.watch.enter(exchange.request, exchange.body)
         try:
-            return await HANDLERS[exchange.route.operation](exchange)
+            operation = exchange.route.operation
+            if operation.body is Body.FORM:
+                exchange = await self._forms.admit(exchange)
+            return await HANDLERS[operation](exchange)
         finally:
             self.watch.leave(transfer)
 
@@ -182,6 +308,11 @@ class S3Application:
                 detail=error.hint,
                 path=request.raw_path,
             )
-        return refusal(
-            s3_error, request_id=request_id, resource=request.raw_path.partition("?")[0], method=request.method
-        )
+        path = request.raw_path.partition("?")[0]
+        refused = refusal(s3_error, request_id=request_id, resource=path, method=request.method)
+        origin = request.headers.get("Origin")
+        if origin is not None:
+            # A page learns why it was refused, as from any other answer.
+            more = self._cross_origin.fields_of_refusal(request.headers.get("Host", ""), path, origin, request.method)
+            refused.fields = (*refused.fields, *more)
+        return refused

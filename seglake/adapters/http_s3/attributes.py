@@ -6,10 +6,13 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 from seglake.adapters.s3_protocol.checksums import response_headers
+from seglake.adapters.s3_protocol.documents.object_lock import lock_asked
+from seglake.adapters.s3_protocol.documents.tagging import TAGGING_HEADER, parse_tag_query
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error, invalid_argument
 from seglake.adapters.s3_protocol.http_dates import http_date
 from seglake.domain.model.digest import Checksum
 from seglake.domain.model.manifest import Pairs
+from seglake.domain.model.tagging import check_object_tags
 from seglake.domain.services.object_reads import Opened
 from seglake.domain.services.object_writes import ObjectAttributes
 
@@ -38,8 +41,9 @@ _OVERRIDES = {
 }
 
 
-def received(headers: Mapping[str, str], owner: str) -> ObjectAttributes:
-    """The attributes in a PutObject, CreateMultipartUpload or replacing CopyObject request."""
+def received(headers: Mapping[str, str], owner: str, acl: str = "") -> ObjectAttributes:
+    """The attributes in a PutObject, CreateMultipartUpload or replacing CopyObject request; ``acl`` is the text of the
+    list that it asks for."""
     kept: list[tuple[str, str]] = []
     for name in _KEPT:
         value = headers.get(name)
@@ -55,7 +59,13 @@ def received(headers: Mapping[str, str], owner: str) -> ObjectAttributes:
         kept.append(("x-amz-storage-class", chosen))
     metadata = [(name[11:], _text(name, value)) for name, value in headers.items() if name.startswith(META)]
     metadata.sort()
-    return ObjectAttributes(tuple(kept), tuple(metadata), (), owner)
+    return ObjectAttributes(tuple(kept), tuple(metadata), tags_asked(headers), owner, lock_asked(headers), acl)
+
+
+def tags_asked(headers: Mapping[str, str]) -> Pairs:
+    """The tags in x-amz-tagging. S3Error InvalidArgument; InvalidTag, TooManyTags."""
+    text = headers.get(TAGGING_HEADER)
+    return () if text is None else check_object_tags(parse_tag_query(text))
 
 
 def storage_class(headers: Mapping[str, str]) -> str | None:
@@ -124,6 +134,4 @@ def shown(opened: Opened, query: Mapping[str, str]) -> list[tuple[str, str]]:
     version = opened.shown_version
     if version is not None:
         fields.append(("x-amz-version-id", version))
-    if opened.version.tags:
-        fields.append(("x-amz-tagging-count", str(len(opened.version.tags))))
     return fields

@@ -33,6 +33,13 @@ class Budget:
             raise
         return size
 
+    def spare(self, size: int) -> bool:
+        """Takes ``size`` bytes if they are there and nobody waits; never waits itself."""
+        if size > self._left or self._waiting:
+            return False
+        self._left -= size
+        return True
+
     def give_back(self, size: int) -> None:
         """Ends the use of ``size`` bytes and lets in who waits."""
         self._left += size

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from seglake.domain.model.bucket import Versioning
+from seglake.domain.model.cors import NO_RULES, Rules
+from seglake.domain.model.lifecycle import DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,32 @@ class FrontConfig:
     head_timeout_s: float = 10.0
     """Time for a request's head, from its first byte."""
     body_bytes_per_s_min: int = 1 << 10
-    stall_window_s: float = 30.0
-    """Time over which a body or a reader must keep up the minimum rate."""
+    """The least rate of a body or a reader that is waited for; 0 means any."""
+    read_timeout_s: float = 30.0
+    """Time over which a body must keep up the least rate."""
+    write_timeout_s: float = 30.0
+    """Time over which a reader must keep up the least rate."""
     connections_max: int = 10_000
+    requests_per_key_max: int = 32
+    """Requests of one key that are under way at once, more wait; 0 means no limit."""
+    mpu_complete_max: int = 32
+    """CompleteMultipartUpload requests under way at once; 0 means no limit."""
+    auth_failures_per_min: int = 0
+    """Failed authentications of an address or a key that are answered with an explanation; 0 means all."""
+    require_content_md5: bool = False
+    allow_unsigned_payload: bool = True
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Whose word about the client's address and scheme is taken."""
+    replay_ttl_s: float = 0.0
+    """How long a signature is remembered; 0 means not at all."""
+    replay_block: bool = False
+    replay_entries_max: int = 100_000
+    lifecycle_day_ms: int = DAY_MS
+    """How long a day of lifecycle rules is."""
+    allow_insecure_sse_c: bool = False
+    """Customers' keys (SSE-C) are taken over plain http from other machines too."""
+    cors: Rules = NO_RULES
+    """What holds for buckets without CORS rules of their own."""
     access_log: bool = False
 
     @property

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aiohttp import web
 
 from seglake.adapters.http_s3.body import RequestBody
+from seglake.adapters.http_s3.budget import Budget
 from seglake.adapters.http_s3.config import FrontConfig
+from seglake.adapters.http_s3.form_body import FormFile
 from seglake.adapters.http_s3.watch import Transfer
 from seglake.adapters.s3_protocol.errors import invalid_argument
 from seglake.adapters.s3_protocol.request import RequestHead
 from seglake.adapters.s3_protocol.routing import Route
+from seglake.domain.model.access import Asked, Context
 from seglake.domain.model.credential import Identity
 from seglake.domain.model.errors import SeglakeError
 from seglake.domain.model.names import NULL_VERSION, parse_version_id
+from seglake.domain.model.user import ANONYMOUS_USER
 from seglake.domain.ports.digests import Digests
 from seglake.domain.ports.log import Log
-from seglake.domain.services.access import Access
+from seglake.domain.services.access import Access, Grounds
+from seglake.domain.services.bucket_access import BucketAccess
+from seglake.domain.services.bucket_settings import BucketSettings
 from seglake.domain.services.buckets import Buckets
 from seglake.domain.services.copying import Copying
+from seglake.domain.services.directory import Directory
+from seglake.domain.services.encryption import Encrypting
 from seglake.domain.services.listing import Listings
+from seglake.domain.services.locking import Locking
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
+from seglake.domain.services.tagging import Tagging
+
+_NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 
 def is_version(text: str) -> bool:
@@ -49,7 +62,13 @@ class Services:
     copying: Copying
     listings: Listings
     buckets: Buckets
+    settings: BucketSettings
+    tagging: Tagging
+    locking: Locking
+    encrypting: Encrypting
     access: Access
+    bucket_access: BucketAccess
+    directory: Directory
     digests: Digests
 
 
@@ -57,13 +76,20 @@ class Exchange:
     """A request that is authenticated, routed and authorised; handlers get nothing else."""
 
     __slots__ = (
+        "answers",
         "body",
         "bucket",
         "config",
+        "context",
+        "extra",
+        "form",
+        "form_fields",
+        "grounds",
         "head",
         "identity",
         "key",
         "log",
+        "replay_mark",
         "request",
         "request_id",
         "route",
@@ -77,10 +103,12 @@ class Exchange:
         head: RequestHead,
         route: Route,
         target: tuple[str, str],
-        identity: Identity,
+        identity: Identity | None,
         body: RequestBody,
         request_id: str,
         *,
+        grounds: Grounds,
+        context: Callable[[], Context],
         services: Services,
         config: FrontConfig,
         log: Log,
@@ -91,6 +119,10 @@ class Exchange:
         self.bucket, self.key = target
         """Names as decoded; empty where the request has none."""
         self.identity = identity
+        """Who signed it; None for an anonymous request to a public bucket."""
+        self.grounds = grounds
+        """The bucket as it was when the request was authorised."""
+        self.context = context
         self.body = body
         self.request_id = request_id
         self.services = services
@@ -98,6 +130,25 @@ class Exchange:
         self.log = log
         self.transfer: Transfer | None = None
         """What the watch counts, where bytes move."""
+        self.extra: tuple[tuple[str, str], ...] = ()
+        """Header fields of every answer to this request, whatever it is: what a browser must be told."""
+        self.form: FormFile | None = None
+        """The file of a form, whose fields are ``form_fields``; the head is that of the PutObject it stands for."""
+        self.form_fields: Mapping[str, str] = _NO_FIELDS
+        self.answers: Budget | None = None
+        """Memory for whole chunks of a streamed answer, where one may be streamed."""
+        self.replay_mark: bytes | None = None
+        """What tells that the signature is spent, where replays are noticed."""
+
+    @property
+    def holder(self) -> str:
+        """Who is charged for the request: its key; for a presigned one, which others bear, the key and the bearer's
+        address; for an anonymous one the address."""
+        identity = self.identity
+        if identity is None:
+            return f"@{self.head.peer}"
+        key = identity.access_key
+        return key if "authorization" in self.head.headers else f"{key}@{self.head.peer}"
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -119,6 +170,17 @@ class Exchange:
         """Logs that an answer was cut because its bytes could not be verified."""
         self.log.error("answer_cut", request_id=self.request_id, bucket=self.bucket, key=self.key, detail=error.hint)
 
-    def authorize(self, action: str, bucket: str) -> None:
-        """For what the request touches beside its target: a copy's source, each key of a bulk delete. AccessDenied."""
-        self.services.access.authorize(self.identity, action, bucket)
+    @property
+    def user(self) -> str:
+        """Whose the request is: the owner of what it makes."""
+        return ANONYMOUS_USER if self.identity is None else self.identity.user
+
+    def authorize(self, action: str, bucket: str = "", key: str = "", version: str | None = None) -> None:
+        """For what is needed beside the request's action: a copy's source, each key of a bulk delete. AccessDenied."""
+        self.services.access.authorize(self.identity, Asked(action, bucket, key, version), self.context, self.grounds)
+
+    def may(self, action: str, bucket: str = "", key: str = "", version: str | None = None) -> bool:
+        """Whether ``authorize`` would return."""
+        identity, asked = self.identity, Asked(action, bucket, key, version)
+        grounds = self.grounds if self.grounds.name == bucket else None
+        return self.services.access.may(identity, asked, self.context, grounds)

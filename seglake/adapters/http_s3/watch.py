@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 
 from aiohttp import web
 
 from seglake.adapters.http_s3.body import RequestBody
+
+_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Cuts a connection whose client does not read: what the kernel still holds for it is dropped too, not kept for
+    as long as the client likes (SO_LINGER of no time)."""
+    plain = transport.get_extra_info("socket")
+    if plain is not None:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
 
 
 class Transfer:
@@ -24,12 +37,16 @@ class Transfer:
 
 
 class Watch:
-    """Ends transfers that move less than ``bytes_per_s`` over ``window_s`` while the other side is waited for."""
+    """Ends transfers that move less than ``bytes_per_s`` while the other side is waited for: a body over
+    ``read_window_s``, a reader over ``write_window_s``."""
 
-    def __init__(self, steady_s: Callable[[], float], *, bytes_per_s: int, window_s: float) -> None:
+    def __init__(
+        self, steady_s: Callable[[], float], *, bytes_per_s: int, read_window_s: float, write_window_s: float
+    ) -> None:
         self._steady_s = steady_s
-        self._needed = bytes_per_s * window_s
-        self._window_s = window_s
+        self._bytes_per_s = bytes_per_s
+        self._read_window_s = read_window_s
+        self._write_window_s = write_window_s
         self._transfers: set[Transfer] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -55,17 +72,19 @@ class Watch:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._window_s / 6)
+            await asyncio.sleep(min(self._read_window_s, self._write_window_s) / 6)
             self.sweep()
 
     def sweep(self) -> None:
         """Looks at every transfer once."""
         now = self._steady_s()
         for transfer in tuple(self._transfers):
-            if now - transfer.since < self._window_s:
+            reads = transfer.request.content.is_eof()
+            window_s = self._write_window_s if reads else self._read_window_s
+            if now - transfer.since < window_s:
                 continue
             moved = transfer.body.received + transfer.sent
-            if moved - transfer.moved >= self._needed or not self._waits(transfer):
+            if moved - transfer.moved >= self._bytes_per_s * window_s or not self._waits(transfer):
                 transfer.moved, transfer.since = moved, now
             else:
                 self._end(transfer)
@@ -84,7 +103,7 @@ class Watch:
         transport = transfer.request.transport
         assert transport is not None, "a transfer that waits has a transport"
         if transport.get_write_buffer_size() > 0:
-            transport.abort()
+            reset(transport)
             return
         transfer.body.stalled = True
         transfer.request.content.set_exception(ConnectionResetError("the body came too slowly"))

@@ -47,7 +47,7 @@ async def list_objects(x: Exchange) -> web.StreamResponse:
     window, asked, encode = _window(x, "max-keys")
     marker = x.query.get("marker", "")
     page = x.services.listings.objects(x.bucket, window, marker)
-    echo = xml_out.Asked(x.bucket, window.prefix, window.delimiter, asked, encode)
+    echo = xml_out.Asked(x.bucket, window.prefix, window.delimiter, asked, encode, x.services.directory.site)
     return document(x.request_id, xml_out.list_objects(echo, page, marker=marker))
 
 
@@ -60,7 +60,7 @@ async def list_objects_v2(x: Exchange) -> web.StreamResponse:
     if token == "":
         raise invalid_argument("continuation-token", "", "it is empty")
     page = x.services.listings.objects(x.bucket, window, _after(token) if token is not None else start_after)
-    echo = xml_out.Asked(x.bucket, window.prefix, window.delimiter, asked, encode)
+    echo = xml_out.Asked(x.bucket, window.prefix, window.delimiter, asked, encode, x.services.directory.site)
     owner = query.get("fetch-owner", "").lower() == "true"
     next_token = _token(page.next_after) if page.next_after is not None else None
     return document(
@@ -76,7 +76,7 @@ async def list_versions(x: Exchange) -> web.StreamResponse:
     window, asked, encode = _window(x, "max-keys")
     key_marker, version_marker = x.query.get("key-marker", ""), x.query.get("version-id-marker", "")
     page = x.services.listings.versions(x.bucket, window, key_marker, version_marker)
-    echo = xml_out.Asked(x.bucket, window.prefix, window.delimiter, asked, encode)
+    echo = xml_out.Asked(x.bucket, window.prefix, window.delimiter, asked, encode, x.services.directory.site)
     return document(
         x.request_id, xml_out.list_versions(echo, page, key_marker=key_marker, version_marker=version_marker)
     )
@@ -87,5 +87,5 @@ async def list_uploads(x: Exchange) -> web.StreamResponse:
     window, asked, encode = _window(x, "max-uploads")
     key_marker, upload_marker = x.query.get("key-marker", ""), x.query.get("upload-id-marker", "")
     page = x.services.listings.uploads(x.bucket, window, key_marker, upload_marker)
-    echo = xml_out.Asked(x.bucket, window.prefix, window.delimiter, asked, encode)
+    echo = xml_out.Asked(x.bucket, window.prefix, window.delimiter, asked, encode, x.services.directory.site)
     return document(x.request_id, xml_out.list_uploads(echo, page, key_marker=key_marker, upload_marker=upload_marker))

@@ -10,7 +10,9 @@ from seglake.adapters.http_s3.app import FrontConfig, S3Application, Services
 from seglake.adapters.http_s3.listener import S3Listener
 from seglake.adapters.s3_protocol.signing import Signer
 from seglake.domain.model.credential import Credential
+from seglake.domain.model.events import UserPut
 from seglake.domain.model.limits import Limits
+from seglake.domain.model.user import User, UserState
 from seglake.domain.services.access import KeyPair, PutCredential
 from tests.unit.fixtures import Store
 from tests.wire import Mode, Reply, Request, Wire, connect, signed
@@ -22,8 +24,8 @@ ROOT = Signer("root-key", "root-secret-0123456789")
 class Front:
     """A store with its endpoint on ``port``."""
 
-    def __init__(self, config: FrontConfig, limits: Limits) -> None:
-        store = self.store = Store(limits, root=KeyPair(ROOT.access_key, ROOT.secret))
+    def __init__(self, config: FrontConfig, limits: Limits, public_buckets: frozenset[str] = frozenset()) -> None:
+        store = self.store = Store(limits, root=KeyPair(ROOT.access_key, ROOT.secret), public_buckets=public_buckets)
         self.clock, self.log = store.clock, store.log
         self.services = Services(
             reads=store.reads,
@@ -32,13 +34,20 @@ class Front:
             copying=store.copying,
             listings=store.listings,
             buckets=store.buckets,
+            settings=store.settings,
+            tagging=store.tagging,
+            locking=store.locking,
+            encrypting=store.encrypting,
             access=store.access,
+            bucket_access=store.bucket_access,
+            directory=store.directory,
             digests=store.digests,
         )
         self.application = S3Application(
             self.services, config, clock=store.clock, randomness=store.randomness, log=store.log
         )
         self.port = 0
+        self.listener: S3Listener
 
     @property
     def host(self) -> str:
@@ -52,6 +61,11 @@ class Front:
         """Stores a credential for ``signer``."""
         sealed = self.store.box.seal(signer.secret.encode(), signer.access_key.encode())
         await self.store.committer.commit(PutCredential(Credential(signer.access_key, sealed, **fields)))
+
+    async def add_user(self, name: str, state: UserState = UserState.ACTIVE) -> None:
+        """Stores a user."""
+        user = User(name, state)
+        await self.store.committer.commit(lambda tx: tx.record(UserPut(tx.tick(), user)))
 
     def signed(
         self,
@@ -86,10 +100,12 @@ class Front:
 
 
 @asynccontextmanager
-async def front(limits: Limits | None = None, **config: Any) -> AsyncIterator[Front]:
+async def front(
+    limits: Limits | None = None, *, public_buckets: frozenset[str] = frozenset(), **config: Any
+) -> AsyncIterator[Front]:
     """A fresh store that listens; ``config`` goes to FrontConfig."""
-    running = Front(FrontConfig(**config), limits or Limits(part_bytes_min=5))
-    listener = S3Listener(running.application)
+    running = Front(FrontConfig(**config), limits or Limits(part_bytes_min=5), public_buckets)
+    listener = running.listener = S3Listener(running.application)
     running.port = await listener.start("127.0.0.1", 0)
     try:
         yield running

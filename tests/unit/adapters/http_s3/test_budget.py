@@ -36,6 +36,18 @@ async def test_a_body_larger_than_the_budget_takes_all_of_it() -> None:
     assert await other == 1
 
 
+async def test_what_can_do_without_takes_only_what_nobody_waits_for() -> None:
+    budget = Budget(100)
+    assert budget.spare(60)
+    assert not budget.spare(60)
+    large = asyncio.ensure_future(budget.take(50))
+    await _let_run()
+    assert not budget.spare(10), "it would fit, but the large one came before"
+    budget.give_back(60)
+    budget.give_back(await large)
+    assert budget.spare(100)
+
+
 @pytest.mark.parametrize("admitted", [False, True])
 async def test_who_gives_up_waiting_keeps_nothing(admitted: bool) -> None:
     budget = Budget(100)
@@ -57,7 +69,7 @@ async def test_who_gives_up_waiting_keeps_nothing(admitted: bool) -> None:
 async def test_small_bodies_count_and_waiting_for_the_server_is_not_being_slow() -> None:
     size = 200_000
     held = 4 * CHUNK_BYTES // size
-    async with front(in_flight_bytes_max=4 * CHUNK_BYTES, stall_window_s=0.3, body_bytes_per_s_min=1) as store:
+    async with front(in_flight_bytes_max=4 * CHUNK_BYTES, read_timeout_s=0.3, body_bytes_per_s_min=1) as store:
         await store.put("/alpha")
         taken = [await store.application._budget.take(size) for _ in range(held)]
         request = store.signed("PUT", "/alpha/k", {}, b"x" * size)
@@ -80,3 +92,16 @@ async def test_the_budget_is_whole_again_after_refusals() -> None:
         for _ in range(3):
             assert (await store.ask("PUT", "/nothere/k", {}, b"x" * 1000)).status == 404
         assert await asyncio.wait_for(store.application._budget.take(4 * CHUNK_BYTES), 1) == 4 * CHUNK_BYTES
+
+
+async def test_a_copy_may_have_to_be_stored_again_and_waits_for_memory_like_a_body() -> None:
+    async with front(in_flight_bytes_max=4 * CHUNK_BYTES) as store:
+        await store.put("/alpha")
+        await store.put("/alpha/k", b"x", {"x-amz-server-side-encryption": "AES256"})
+        taken = await store.application._budget.take(4 * CHUNK_BYTES)
+        copy = asyncio.ensure_future(store.ask("PUT", "/alpha/copy", {"x-amz-copy-source": "/alpha/k"}))
+        assert (await store.ask("HEAD", "/alpha/k")).status == 200
+        assert not copy.done()
+        store.application._budget.give_back(taken)
+        assert (await copy).status == 200
+        assert store.application._budget._left == 4 * CHUNK_BYTES

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
@@ -10,7 +11,7 @@ from seglake.adapters.http_s3.app import FrontConfig
 from seglake.adapters.http_s3.listener import S3Listener, S3Protocol, S3Server
 from seglake.domain.model.limits import Limits
 from tests.unit.adapters.http_s3.front import Front, front
-from tests.wire import ConnectionEnded, connect
+from tests.wire import ConnectionEnded, Request, Wire, connect
 
 
 async def test_connections_above_the_limit_are_turned_away() -> None:
@@ -120,6 +121,95 @@ async def test_closing_cuts_what_does_not_end_in_time() -> None:
         with pytest.raises(ConnectionEnded):
             await wire.reply("PUT")
     assert store.dump() == before
+
+
+async def _unread(wire: Wire, request: Request, *, times: int) -> None:
+    """Sends a request again and again without reading an answer, until nobody takes the next one."""
+    wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    try:
+        async with asyncio.timeout(0.3):
+            for _ in range(times):
+                await wire.send(request.bytes())
+    except TimeoutError:
+        return
+
+
+async def _alone(store: Front) -> None:
+    """Waits until no connection is left in the server."""
+    http = store.listener._http
+    assert http is not None
+    for _ in range(300):
+        if not http.connections:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("a connection stays")
+
+
+@pytest.mark.parametrize("idle_timeout_s", [0.1, 60.0])
+async def test_answers_that_nobody_reads_are_cut(idle_timeout_s: float) -> None:
+    """With the short idle time the connection is closed first, and still cannot end: its bytes are not taken."""
+    times: dict[str, Any] = {"write_timeout_s": 0.3, "idle_timeout_s": idle_timeout_s, "body_bytes_per_s_min": 1000}
+    async with front(**times) as store:
+        await store.put("/alpha")
+        await store.put("/alpha/k", b"x" * 250_000)
+        async with store.wire() as wire:
+            await _unread(wire, store.signed("GET", "/alpha/k"), times=200)
+            await _alone(store)
+        assert (await store.ask("GET", "/alpha/k")).status == 200
+
+
+async def test_an_answer_that_is_taken_slowly_but_steadily_is_not_cut() -> None:
+    async with front(write_timeout_s=0.4, body_bytes_per_s_min=1000) as store:
+        await store.put("/alpha")
+        await store.put("/alpha/k", b"x" * 250_000)
+        async with store.wire() as wire:
+            for _ in range(60):
+                await wire.send(store.signed("GET", "/alpha/k").bytes())
+            for _ in range(60):
+                assert len((await wire.reply()).body) == 250_000
+                await asyncio.sleep(0.03)
+
+
+def _reader(left: int) -> tuple[S3Protocol, list[str], list[int]]:
+    server = S3Server(Front(FrontConfig(), Limits()).application, 10, max_field_size=1000)
+    connection = server()
+    assert isinstance(connection, S3Protocol)
+    said: list[str] = []
+    buffer = [left]
+    connection.untaken = None
+    transport = SimpleNamespace(
+        get_write_buffer_size=lambda: buffer[0], abort=lambda: said.append("cut"), get_extra_info=lambda _name: None
+    )
+    connection._socket = transport  # type: ignore[assignment]
+    return connection, said, buffer
+
+
+async def test_a_reader_is_judged_by_what_it_takes_in_a_window() -> None:
+    connection, said, buffer = _reader(5000)
+    rate: dict[str, Any] = {"bytes_per_s": 100, "window_s": 10.0}
+    connection.check_reader(0.0, **rate)
+    buffer[0] = 4000
+    connection.check_reader(10.0, **rate)
+    assert said == [], "a thousand bytes were taken"
+    buffer[0] = 3001
+    connection.check_reader(19.9, **rate)
+    assert said == [], "the window is not over"
+    connection.check_reader(20.0, **rate)
+    assert said == ["cut"]
+
+
+async def test_a_reader_that_has_everything_begins_anew() -> None:
+    connection, said, buffer = _reader(500)
+    rate: dict[str, Any] = {"bytes_per_s": 100, "window_s": 10.0}
+    connection.check_reader(0.0, **rate)
+    buffer[0] = 0
+    connection.check_reader(9.0, **rate)
+    buffer[0] = 500
+    connection.check_reader(11.0, **rate)
+    connection.check_reader(20.0, **rate)
+    assert said == []
+    connection.check_reader(21.0, **rate)
+    assert said == ["cut"]
 
 
 def test_the_limit_of_a_line_is_what_aiohttp_reports() -> None:

@@ -9,16 +9,18 @@ from seglake.adapters.http_s3.watch import Transfer, Watch
 
 
 class Scene:
-    """A watch of 10 s and 100 bytes a second, one transfer, and a clock that is moved by hand."""
+    """A watch of 10 s for bodies, 20 s for readers, 100 bytes a second, and a clock that is moved by hand."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.watch = Watch(lambda: self.now, bytes_per_s=100, window_s=10.0)
+        self.watch = Watch(lambda: self.now, bytes_per_s=100, read_window_s=10.0, write_window_s=20.0)
         self.buffered = 0
         self.aborted = False
         self.failed: BaseException | None = None
         self.ended = False
-        transport = SimpleNamespace(get_write_buffer_size=lambda: self.buffered, abort=self._abort)
+        transport = SimpleNamespace(
+            get_write_buffer_size=lambda: self.buffered, abort=self._abort, get_extra_info=lambda _name: None
+        )
         self.content = SimpleNamespace(is_eof=lambda: self.ended, total_bytes=0, set_exception=self._fail)
         request: Any = SimpleNamespace(transport=transport, content=self.content)
         self.body = SimpleNamespace(received=0, stalled=False)
@@ -71,9 +73,28 @@ def test_nobody_is_judged_before_the_window_is_over(scene: Scene) -> None:
 def test_a_reader_that_takes_nothing_is_cut(scene: Scene) -> None:
     scene.ended = True
     scene.buffered = 500_000
-    scene.after(10.0, sent=1_000_000)
+    scene.after(20.0, sent=1_000_000)
     assert not scene.cut
-    scene.after(10.0)
+    scene.after(20.0)
+    assert scene.aborted
+
+
+def test_a_reader_has_a_time_of_its_own(scene: Scene) -> None:
+    scene.ended = True
+    scene.buffered = 500_000
+    scene.after(19.9)
+    assert not scene.cut
+    scene.after(0.1)
+    assert scene.aborted
+
+
+def test_a_reader_at_the_least_rate_lives(scene: Scene) -> None:
+    scene.ended = True
+    scene.buffered = 500_000
+    for _ in range(5):
+        scene.after(20.0, sent=2000)
+    assert not scene.cut
+    scene.after(20.0, sent=1999)
     assert scene.aborted
 
 
@@ -97,6 +118,6 @@ def test_a_request_that_is_done_is_forgotten(scene: Scene) -> None:
 
 
 def test_a_client_that_is_gone_is_not_cut_again(scene: Scene) -> None:
-    scene.transfer.request = SimpleNamespace(transport=None)  # type: ignore[assignment]
+    scene.transfer.request = SimpleNamespace(transport=None, content=scene.content)  # type: ignore[assignment]
     scene.after(100.0)
     assert not scene.cut

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import AsyncIterator
 
 import pytest
 
+from seglake.adapters.http_s3.handlers import reading
 from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice
-from seglake.domain.services.object_reads import ReadObject
+from seglake.domain.services.object_reads import Opened, ReadObject
 from tests.unit.adapters.http_s3.front import Front
 from tests.wire import ConnectionEnded
 
@@ -87,3 +90,56 @@ async def test_metadata_that_is_no_utf8_is_refused(store: Front) -> None:
     reply = await store.ask("PUT", "/alpha/k", {"x-amz-meta-a": "gr\udcfcn"})
     assert reply.status in (400, 403), "refused as an argument, or as signed over other bytes"
     assert store.dump() == before
+
+
+async def test_without_memory_for_chunks_an_answer_comes_in_small_pieces(
+    store: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes, whole, in a range, and in several."""
+    asked: list[int] = []
+    stream = store.services.reads.stream
+
+    def noted(opened: Opened, first: int, length: int) -> AsyncIterator[memoryview]:
+        asked.append(length)
+        return stream(opened, first, length)
+
+    monkeypatch.setattr(store.services.reads, "stream", noted)
+    body = random.Random(5).randbytes(9_000_000)
+    await store.put("/alpha/k", body)
+    targets: list[tuple[dict[str, str], int]] = [
+        ({}, 200),
+        ({"range": "bytes=4000000-8500000"}, 206),
+        ({"range": "bytes=0-1000000,5000000-5000009"}, 206),
+    ]
+    with_memory = [await store.ask("GET", "/alpha/k", headers) for headers, _ in targets]
+    answers = store.application._answers
+    all_of_it = answers._left
+    assert answers.spare(all_of_it)
+    assert max(asked) > reading.FRUGAL_PIECE_BYTES
+    asked.clear()
+    for (headers, status), before in zip(targets, with_memory, strict=True):
+        reply = await store.ask("GET", "/alpha/k", headers)
+        assert reply.status == before.status == status
+        # The boundary between several ranges is made of the request's id.
+        plain = [one.body.replace(one.headers["x-amz-request-id"].encode(), b"") for one in (reply, before)]
+        assert plain[0] == plain[1]
+    assert max(asked) == reading.FRUGAL_PIECE_BYTES
+    assert with_memory[0].body == body
+    answers.give_back(all_of_it)
+
+
+async def test_the_memory_of_an_answer_comes_back_however_it_ends(store: Front) -> None:
+    await store.put("/alpha/k", b"x" * 9_000_000)
+    answers = store.application._answers
+    all_of_it = answers._left
+    for _ in range(3):
+        async with store.wire() as wire:
+            await wire.send(store.signed("GET", "/alpha/k").bytes())
+            assert await wire.interim() == 200
+            assert answers._left in (all_of_it - reading.STREAM_BYTES, all_of_it)
+    assert (await store.ask("GET", "/alpha/k")).status == 200
+    for _ in range(100):
+        if answers._left == all_of_it:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("memory is missing")
