@@ -6,10 +6,13 @@ object asks the container for it, once, at start.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from ipaddress import ip_network
 
 from dependency_injector import containers, providers
 
+from seglake.adapters.ciphers import AesGcmCiphers
 from seglake.adapters.commit.group import GroupCommitter
 from seglake.adapters.digests import LibraryDigests
 from seglake.adapters.http_s3.app import FrontConfig, S3Application, Services
@@ -17,22 +20,32 @@ from seglake.adapters.http_s3.listener import S3Listener
 from seglake.adapters.system.clock import SystemClock
 from seglake.adapters.system.ids import SystemRandom
 from seglake.adapters.system.threads import ThreadOffload
+from seglake.domain.model.encryption import SSE_S3, Protection
 from seglake.domain.model.errors import StoreFailed
 from seglake.domain.model.limits import Limits
 from seglake.domain.ports.files import FileSystem
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.secrets import SecretBox
 from seglake.domain.services.access import Access, KeyPair, RootKey
+from seglake.domain.services.bucket_access import BucketAccess
+from seglake.domain.services.bucket_settings import BucketSettings
 from seglake.domain.services.buckets import Buckets
 from seglake.domain.services.copying import Copying
+from seglake.domain.services.directory import Directory
+from seglake.domain.services.encryption import Encrypting
 from seglake.domain.services.ingest import Ingest
+from seglake.domain.services.key_ring import KeyRing
+from seglake.domain.services.lifecycle import LifecycleRunner
 from seglake.domain.services.listing import Listings
+from seglake.domain.services.locking import Locking
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
 from seglake.domain.services.recovery import Recovery
 from seglake.domain.services.sealing import Sealing
+from seglake.domain.services.tagging import Tagging
 
+from .descriptors import connections_within_limits
 from .selection import AdapterContext, choose_metadata, choose_segments
 from .settings import Settings
 
@@ -61,9 +74,28 @@ def front_config_of(settings: Settings) -> FrontConfig:
         idle_timeout_s=settings.idle_timeout,
         head_timeout_s=settings.read_header_timeout,
         body_bytes_per_s_min=settings.body_min_rate,
-        stall_window_s=settings.body_rate_window,
+        read_timeout_s=settings.read_timeout,
+        write_timeout_s=settings.write_timeout,
+        connections_max=connections_within_limits(settings.max_connections),
+        requests_per_key_max=settings.requests_per_key,
+        mpu_complete_max=settings.mpu_complete_limit,
+        auth_failures_per_min=settings.auth_failures_per_minute,
+        require_content_md5=settings.require_content_md5,
+        allow_unsigned_payload=settings.allow_unsigned_payload,
+        trusted_proxies=tuple([ip_network(network) for network in settings.trusted_proxies]),
+        replay_ttl_s=settings.replay_ttl,
+        replay_block=settings.replay_block,
+        replay_entries_max=settings.replay_cache_max,
+        lifecycle_day_ms=settings.lifecycle_day_ms,
+        allow_insecure_sse_c=settings.allow_insecure_sse_c,
+        cors=settings.cors,
         access_log=settings.access_log,
     )
+
+
+def default_protection_of(settings: Settings) -> Protection | None:
+    """What encrypts the objects of buckets that have no default of their own."""
+    return SSE_S3 if settings.default_encryption == SSE_S3.kind else None
 
 
 def given_root(settings: Settings) -> KeyPair | None:
@@ -71,6 +103,11 @@ def given_root(settings: Settings) -> KeyPair | None:
     if settings.access_key is None or settings.secret_key is None:
         return None
     return KeyPair(settings.access_key, settings.secret_key.get_secret_value())
+
+
+def public_buckets_of(settings: Settings) -> frozenset[str]:
+    """The buckets that anonymous requests may reach, as far as their policies allow it."""
+    return frozenset(settings.public_buckets)
 
 
 class Container(containers.DeclarativeContainer):
@@ -115,20 +152,53 @@ class Container(containers.DeclarativeContainer):
     ingest = providers.Singleton(
         Ingest, segment_store, digests, offload, inline_bytes_max=limits.provided.inline_bytes_max
     )
-    access = providers.Singleton(Access, metadata, box, providers.Callable(given_root, settings))
+    access = providers.Singleton(
+        Access, metadata, box, providers.Callable(given_root, settings), providers.Callable(public_buckets_of, settings)
+    )
+    ciphers = providers.Singleton(AesGcmCiphers, randomness)
+    key_ring = providers.Singleton(KeyRing, metadata, committer, box, ciphers)
+    encrypting = providers.Singleton(
+        Encrypting, key_ring, ciphers, offload, default=providers.Callable(default_protection_of, settings)
+    )
     services = providers.Singleton(
         Services,
-        reads=providers.Singleton(ObjectReads, metadata, segment_store),
-        writes=providers.Singleton(ObjectWrites, metadata, committer, ingest, limits),
-        multipart=providers.Singleton(Multipart, metadata, committer, ingest, digests, randomness, limits),
-        copying=providers.Singleton(Copying, metadata, committer, segment_store, digests, offload, limits),
+        reads=providers.Singleton(ObjectReads, metadata, segment_store, encrypting),
+        writes=providers.Singleton(ObjectWrites, metadata, committer, ingest, limits, encrypting),
+        multipart=providers.Singleton(Multipart, metadata, committer, ingest, digests, randomness, limits, encrypting),
+        copying=providers.Singleton(
+            Copying,
+            metadata,
+            committer,
+            segment_store,
+            digests,
+            offload,
+            limits,
+            ingest=ingest,
+            encrypting=encrypting,
+        ),
         listings=providers.Singleton(Listings, metadata),
         buckets=providers.Singleton(Buckets, metadata, committer),
+        settings=providers.Singleton(BucketSettings, metadata, committer),
+        tagging=providers.Singleton(Tagging, metadata, committer),
+        locking=providers.Singleton(Locking, metadata, committer),
+        encrypting=encrypting,
         access=access,
+        bucket_access=providers.Singleton(BucketAccess, metadata, committer, access.provided.public_buckets),
+        directory=providers.Singleton(Directory, metadata),
         digests=digests,
     )
     recovery = providers.Singleton(Recovery, metadata, segments.provided.files, log)
     sealing = providers.Singleton(Sealing, segment_store, committer, offload, log)
+    lifecycle = providers.Singleton(
+        LifecycleRunner,
+        metadata,
+        committer,
+        clock,
+        log,
+        asyncio.sleep,
+        day_ms=settings.provided.lifecycle_day_ms,
+        per_second=settings.provided.lifecycle_rate,
+    )
     root_key = providers.Singleton(RootKey, metadata, committer, box, clock, randomness)
     application = providers.Singleton(
         S3Application,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seglake.adapters.filesystem.layout import open_data_dir
 from seglake.adapters.filesystem.locks import DataDirLock
-from seglake.adapters.filesystem.master_key import load_master_key
+from seglake.adapters.filesystem.master_key import load_master_keys
 from seglake.adapters.filesystem.reserve import relieve
 from seglake.adapters.secret_box import AesGcmSecretBox
 from seglake.domain.model.errors import DataDirUnusable
@@ -32,7 +32,8 @@ def open_locked(path: Path, *, create: bool, pid: int, started: str) -> tuple[Fi
 
 def open_box(settings: Settings, randomness: Randomness, *, create: bool) -> SecretBox:
     """The box of the store's key-encryption key. DataDirUnusable."""
-    return AesGcmSecretBox(load_master_key(settings.master_key_path, randomness, create=create), randomness)
+    newest, *older = load_master_keys(settings.master_key_path, randomness, create=create)
+    return AesGcmSecretBox(newest, randomness, older=tuple(older))
 
 
 def random_box(randomness: Randomness) -> SecretBox:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from seglake.domain.model.errors import SeglakeError, StorageFull, StoreFailed
@@ -25,8 +26,10 @@ from .container import Container, given_root
 from .data_dir import open_box, open_locked, random_box
 from .selection import INDEX_FILE, open_metadata
 from .settings import Settings
+from .tls import Certificate, CertificateUnusable, keep_renewed
 
 _SEALING_PERIOD_S = 5.0
+_FIRST_LIFECYCLE_RUN_S = 30.0
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
@@ -46,12 +49,15 @@ class Running:
     """The root pair that this start made, to be shown once; None when there was one."""
     failure: asyncio.Future[StoreFailed]
     """Done when the store failed: it refuses every write from then on, and the process should end."""
+    renew: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to have the certificate read again now; without TLS nobody listens."""
 
     @property
     def endpoint(self) -> str:
         """The URL for clients on this machine."""
         host = "127.0.0.1" if self.host in _ANYWHERE else self.host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        scheme = "https" if self.settings.tls else "http"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
 
 @asynccontextmanager
@@ -64,15 +70,23 @@ async def lifespan(settings: Settings, log: Log) -> AsyncIterator[Running]:
     failure: asyncio.Future[StoreFailed] = loop.create_future()
     container = Container(settings=settings, log=log)
     container.on_failure.override(_reporter(loop, failure, log))
+    renew = asyncio.Event()
     async with AsyncExitStack() as stack:
+        certificate = _certificate(container, settings, log)
         found = _open_files(stack, container, settings)
         await _open_store(stack, container, failure, found)
         generated = None if given_root(settings) else await container.root_key().ensure()
         access_key = settings.access_key or container.root_key().stored()
         assert access_key is not None, "a store is never open: it has a root key now"
-        port = await _listen(stack, container, settings)
+        port = await _listen(stack, container, settings, None if certificate is None else certificate.in_force)
         stack.push_async_callback(_stop, asyncio.create_task(_keep_house(container, failure, log)))
-        running = Running(settings, settings.listen.host, port, access_key, generated, failure)
+        stack.push_async_callback(_stop, asyncio.create_task(_apply_lifecycles(container, failure, log)))
+        if certificate is not None:
+            renewing = keep_renewed(
+                certificate, container.listener().renew, renew, offload=container.offload(), log=log
+            )
+            stack.push_async_callback(_stop, asyncio.create_task(renewing))
+        running = Running(settings, settings.listen.host, port, access_key, generated, failure, renew)
         log.info("listening", endpoint=running.endpoint, data_dir=_place(settings), region=settings.region)
         yield running
         log.info("stopping")
@@ -186,14 +200,30 @@ async def _close_segments(container: Container, failure: asyncio.Future[StoreFai
         log.error("segments_left_open", reason=error.hint)
 
 
-async def _listen(stack: AsyncExitStack, container: Container, settings: Settings) -> int:
+def _certificate(container: Container, settings: Settings, log: Log) -> Certificate | None:
+    """What --tls needs, read before anything is opened. CannotListen."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    certificate = Certificate(settings.tls_cert, settings.tls_key, clock=container.clock(), log=log)
+    try:
+        certificate.load()
+    except CertificateUnusable as error:
+        raise CannotListen(str(error)) from error
+    return certificate
+
+
+async def _listen(stack: AsyncExitStack, container: Container, settings: Settings, tls: ssl.SSLContext | None) -> int:
     address = settings.listen
     listener = container.listener()
+    possible = container.application().config.connections_max
+    if possible < settings.max_connections:
+        log: Log = container.log()
+        log.warning("connections_limited", wanted=settings.max_connections, possible=possible, raise_with="ulimit -n")
     stack.push_async_callback(listener.close, settings.shutdown_timeout)
     # Every interface and any port: the families would get different ports, so one family has to do.
     host = address.host or (None if address.port else "0.0.0.0")  # noqa: S104 - the operator asked for it
     try:
-        return await listener.start(host, address.port)
+        return await listener.start(host, address.port, tls=tls)
     except OSError as error:
         raise CannotListen(_why_not(settings.addr, error)) from error
 
@@ -221,6 +251,25 @@ async def _keep_house(container: Container, failure: asyncio.Future[StoreFailed]
             return
         except Exception as bug:
             log.error("housekeeping_failed", exc_info=bug)
+
+
+async def _apply_lifecycles(container: Container, failure: asyncio.Future[StoreFailed], log: Log) -> None:
+    """Carries out the lifecycle rules of all buckets again and again: soon after the start, then at intervals."""
+    runner, settings = container.lifecycle(), container.settings()
+    period = min(settings.lifecycle_interval, settings.lifecycle_day)
+    delay = min(period, _FIRST_LIFECYCLE_RUN_S)
+    while not failure.done():
+        await asyncio.sleep(delay)
+        delay = period
+        try:
+            await runner.run()
+        except StorageFull as error:
+            log.warning("lifecycle_waits", reason=error.hint)
+        except StoreFailed as error:
+            container.on_failure()(error)
+            return
+        except Exception as bug:
+            log.error("lifecycle_failed", exc_info=bug)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from seglake.adapters.commit.direct import DirectCommitter
 from seglake.adapters.digests import LibraryDigests
 from seglake.adapters.filesystem.layout import open_data_dir
 from seglake.adapters.sqlite.connection import Disk
@@ -16,14 +17,17 @@ from seglake.adapters.system.clock import SystemClock
 from seglake.adapters.system.ids import SystemRandom
 from seglake.adapters.system.threads import InlineOffload
 from seglake.domain.model.errors import DataDirUnusable
+from seglake.domain.ports.committer import Committer
 from seglake.domain.ports.files import FileSystem
+from seglake.domain.ports.journal import NoRecords
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.metadata import MetadataStore
 from seglake.domain.ports.progress import Stages, silent
 from seglake.domain.ports.segments import SegmentFiles
 from seglake.domain.services.access import KeyPair, root_credential, unsealed
 from seglake.domain.services.rebuild import Rebuild, RebuildReport
-from seglake.domain.services.recovery import STALE_INDEX
+from seglake.domain.services.recovery import STALE_INDEX, Recovery
+from seglake.domain.services.sealing import NoteSegments
 
 from .data_dir import open_box, open_locked
 from .selection import INDEX_FILE, AdapterContext, choose_metadata, choose_segments, open_metadata
@@ -56,6 +60,42 @@ def locked(settings: Settings, log: Log) -> Iterator[AdapterContext]:
         yield AdapterContext(settings, files, clock, SystemRandom(), LibraryDigests(), InlineOffload(), log)
     finally:
         lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class WritableStore:
+    """A locked data directory, recovered, that takes commits; one after another, nothing else runs."""
+
+    committer: Committer
+    metadata: MetadataStore
+
+
+@contextmanager
+def open_for_writing(context: AdapterContext) -> Iterator[WritableStore]:
+    """Opens a stopped store as the server would, without listening, and closes it cleanly.
+
+    DataDirUnusable without an index; MetadataDamaged, StoreFailed.
+    """
+    files = context.require_files()
+    sqlite = context.settings.metadata_adapter == "sqlite"
+    if sqlite and not files.exists(INDEX_FILE):
+        raise DataDirUnusable(f"there is no index in {context.data_dir}: {STALE_INDEX}")
+    metadata, engine = choose_metadata(context), choose_segments(context)
+    with ExitStack() as stack:
+        stack.callback(metadata.close)
+        open_metadata(metadata, unclean=sqlite and files.exists(f"{INDEX_FILE}-wal"))
+        Recovery(metadata, engine.files, context.log).run(index_is_new=False)
+        engine.open()
+        try:
+            yield WritableStore(DirectCommitter(metadata, engine.store), metadata)
+        except BaseException:
+            # Left to the next recovery, as after a crash.
+            engine.store.close()
+            raise
+        rows = engine.store.close()
+        for outcome in metadata.apply([NoteSegments(tuple(rows))], NoRecords()):
+            if isinstance(outcome, Exception):
+                raise outcome
 
 
 @contextmanager

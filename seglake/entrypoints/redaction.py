@@ -16,7 +16,9 @@ REDACTED: Final = "[redacted]"
 _DEPTH_MAX: Final = 6
 _HIDDEN_MIN: Final = 6
 _KEY = re.compile(
-    r"secret|passw|authorization|signature|token|credential|private|cookie|(?:master|signing|seal)_?key", re.IGNORECASE
+    r"secret|passw|authorization|signature|token|credential|private|cookie|(?:master|signing|seal)_?key"
+    r"|customer[_-]?key$",
+    re.IGNORECASE,
 )
 # The value ends at the next separator, written plainly or percent-encoded.
 _QUERY = re.compile(
@@ -24,13 +26,14 @@ _QUERY = re.compile(
     r"(?:(?!%26)[^&\s,;\"'<>)\\])+",
     re.IGNORECASE,
 )
+_CUSTOMER_KEY = re.compile(r"(customer-key[\"']?\s*(?:[=:,]|%3d)\s*[b\"']*)(?:(?!%26)[^&\s,;\"'<>)\\])+", re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"(authorization[\"']?\s*[=:,]\s*[b\"']*)[^\r\n\"']+", re.IGNORECASE)
 _SECRET_WORD = re.compile(
     r"((?:secret[_-]?(?:access[_-]?)?key|client[_-]?secret|password|passwd|secret|(?:admin[_-]?|auth[_-]?)token)"
     r"[\"']?\s*[=:]\s*[b\"']*)(?!\[redacted\])[^\s\"',;&)<>]+",
     re.IGNORECASE,
 )
-_HINTS = re.compile(r"signature|credential|token|authorization|secret|passw|awsaccesskeyid", re.IGNORECASE)
+_HINTS = re.compile(r"signature|credential|token|authorization|secret|passw|awsaccesskeyid|customer-key", re.IGNORECASE)
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
 _CONTROLS_AND_LINES = {**_CONTROLS, 9: "\\t", 10: "\\n"}
 # Fields that structlog's processors write and that may have several lines.
@@ -65,6 +68,7 @@ class Redactor:
             return value
         value = _AUTHORIZATION.sub(rf"\1{REDACTED}", value)
         value = _QUERY.sub(rf"\1{REDACTED}", value)
+        value = _CUSTOMER_KEY.sub(rf"\1{REDACTED}", value)
         return _SECRET_WORD.sub(rf"\1{REDACTED}", value)
 
     def _clean(self, value: object, depth: int, *, lines: bool = False) -> object:

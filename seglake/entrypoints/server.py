@@ -1,7 +1,8 @@
 """`seglake server`: one process, one event loop, ended by a signal or by the first failure of the store.
 
 Exit codes: 0 after a signal, 2 when it could not start (one line says why), 70 when the store failed (a sync or commit
-error: start again, recovery decides), 128 + signal when a second signal did not want to wait.
+error: start again, recovery decides), 128 + signal when a second signal did not want to wait. With TLS, SIGHUP has the
+certificate read again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import structlog
 from seglake.domain.model.errors import SeglakeError, StoreFailed
 
 from .banner import banner
+from .descriptors import raise_limit
 from .lifespan import CannotListen, Running, lifespan
 from .logging import configure_logging
 from .settings import Settings, SettingsInvalid
@@ -39,6 +41,7 @@ def serve(settings: Settings) -> int:
     hidden = (settings.secret_key.get_secret_value(),) if settings.secret_key else ()
     configure_logging(level=settings.log_level, log_format=settings.log_format, hidden=hidden)
     os.umask(0o077)
+    raise_limit(settings.max_connections)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         return _run(_serve(settings))
@@ -77,6 +80,8 @@ async def _serve(settings: Settings) -> int:
     _on_signals(stop)
     log = structlog.get_logger()
     async with lifespan(settings, log) as running:
+        if settings.tls:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, running.renew.set)
         _settle_memory()
         sys.stdout.write(banner(running, terminal=sys.stdout.isatty()) + "\n")
         sys.stdout.flush()

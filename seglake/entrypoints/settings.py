@@ -8,6 +8,7 @@ both are also read as people write them (``64MiB``, ``10m``; see units.py).
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -16,10 +17,31 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from seglake.domain.model.bucket import Versioning
+from seglake.domain.model.cors import METHODS, NO_RULES, CorsRule, Rules, check_rules
+from seglake.domain.model.errors import InvalidBucketName, InvalidRequest
+from seglake.domain.model.names import check_bucket_name
 from seglake.entrypoints.units import ListenAddress, parse_address, parse_duration, parse_size
 
 CHUNK_SIZE: Final = 4 << 20
 """Bytes of an object's chunk; part of the format, not a setting."""
+
+CORS_EXPOSED: Final = (
+    "ETag",
+    "x-amz-request-id",
+    "x-amz-id-2",
+    "x-amz-version-id",
+    "x-amz-delete-marker",
+    "x-amz-server-side-encryption",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-type",
+    "Content-Range",
+    "Accept-Ranges",
+)
+"""Headers of an answer that pages may read by --cors-origins: those that clients in a browser need."""
 
 PREFIX: Final = "SEGLAKE_"
 _MIB: Final = 1 << 20
@@ -57,6 +79,11 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _encryption(value: object) -> object:
+    names = {"none": "none", "aes256": "AES256"}
+    return names.get(value.lower(), value) if isinstance(value, str) else value
+
+
 def _capital(value: object) -> object:
     return value.capitalize() if isinstance(value, str) else value
 
@@ -87,6 +114,30 @@ class Settings(BaseSettings):
     access_key: str | None = Field(None, description="root access key; with none, a key is generated and kept")
     secret_key: SecretStr | None = Field(None, description="root secret key, 8 to 128 printable characters")
 
+    tls: bool = Field(False, description="speak HTTPS instead of HTTP; needs tls_cert and tls_key")
+    tls_cert: Path | None = Field(None, description="PEM file of the certificate chain; read again when it changes")
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's key, not readable by others")
+    trusted_proxies: Words = Field(
+        (), description="networks (10.0.0.0/8) whose X-Forwarded-For and X-Forwarded-Proto are believed"
+    )
+    public_buckets: Words = Field((), description="buckets whose policies may allow anonymous requests")
+    require_content_md5: bool = Field(
+        False, description="refuse objects and parts without Content-MD5 or an x-amz-checksum"
+    )
+    allow_unsigned_payload: bool = Field(
+        True, description="take bodies that the Authorization header's signature does not cover"
+    )
+    auth_failures_per_minute: int = Field(
+        300, ge=0, le=1_000_000, description="explained failures of an address or key, then 503 SlowDown; 0 means all"
+    )
+    replay_ttl: Duration = Field(
+        0.0, ge=0, le=7 * 86400, description="time in which a repeated signature is logged; 0 means off"
+    )
+    replay_block: bool = Field(False, description="refuse repeated signatures; needs replay_ttl")
+    replay_cache_max: int = Field(
+        100_000, ge=1, le=10_000_000, description="signatures remembered; the oldest go first"
+    )
+
     region: str = Field("us-east-1", description="region of the store")
     regions: Words = Field((), description="further regions that requests may be signed for")
     domains: Words = Field((), description="base domains of virtual-hosted buckets (bucket.DOMAIN)")
@@ -94,7 +145,20 @@ class Settings(BaseSettings):
     default_versioning: Annotated[Versioning, BeforeValidator(_capital)] = Field(
         Versioning.UNVERSIONED, description="versioning of new buckets: unversioned, enabled or suspended"
     )
+    default_encryption: Annotated[Literal["none", "AES256"], BeforeValidator(_encryption)] = Field(
+        "none", description="encryption of new objects in buckets without a default of their own: none or AES256"
+    )
+    allow_insecure_sse_c: bool = Field(
+        False, description="take customers' keys (SSE-C) over plain http from other machines too"
+    )
     require_if_match_buckets: Words = Field((), description="buckets whose overwrites must carry If-Match; * means all")
+
+    cors_origins: Words = Field(
+        (), description="origins that browsers may use buckets from which have no CORS rules of their own; * means all"
+    )
+    cors_methods: Words = Field(METHODS, description="methods that pages of these origins may use")
+    cors_headers: Words = Field(("*",), description="request headers that these pages may send; * means all")
+    cors_max_age: Duration = Field(3600.0, ge=0, le=86400, description="time that a browser may remember this")
 
     max_object_size: Size = Field(5 * _GIB, ge=0, description="largest object; 0 means no limit")
     mpu_min_part_size: Size = Field(5 * _MIB, ge=1, le=5 * _GIB, description="smallest part but the last")
@@ -102,19 +166,36 @@ class Settings(BaseSettings):
     max_header_bytes: Size = Field(32 << 10, ge=4 << 10, le=_MIB, description="longest request head")
     max_in_flight: Size = Field(256 * _MIB, ge=4 * CHUNK_SIZE, description="bytes of request bodies held in memory")
     inline_limit: Size = Field(256 << 10, ge=0, le=CHUNK_SIZE, description="bodies up to this travel with their commit")
+    max_connections: int = Field(
+        10_000, ge=1, le=1_000_000, description="open connections; fewer when the process may open fewer files"
+    )
+    requests_per_key: int = Field(
+        32, ge=0, le=100_000, description="requests of one key under way at once, more wait; 0 means no limit"
+    )
+    mpu_complete_limit: int = Field(
+        32, ge=0, le=100_000, description="CompleteMultipartUpload requests under way at once; 0 means no limit"
+    )
 
     segment_size: Size = Field(_GIB, ge=64 << 10, le=64 * _GIB, description="a segment is sealed at this size")
     segment_idle: Duration = Field(600.0, gt=0, description="a segment is sealed after this long without a write")
     reserve: Size = Field(64 * _MIB, ge=0, description="space kept so that deletes still commit on a full disk")
     max_batch_ops: int = Field(256, ge=1, le=10_000, description="operations in one commit")
     max_batch_bytes: Size = Field(16 * _MIB, ge=4096, description="bytes appended before one commit is closed")
+    lifecycle_day: Duration = Field(
+        86400.0, ge=1, le=86400, description="length of a day of lifecycle rules; shorter ones are for trials"
+    )
+    lifecycle_interval: Duration = Field(
+        3600.0, ge=0.1, le=86400, description="time between two runs of the lifecycle rules; at most a lifecycle_day"
+    )
+    lifecycle_rate: int = Field(500, ge=1, le=1_000_000, description="removals by lifecycle rules in a second")
     metadata_store: str = Field("sqlite", description="metadata adapter: sqlite, memory or package.module:Class")
     segment_store: str = Field("filesystem", description="segment adapter: filesystem, memory or package.module:Class")
     ephemeral: bool = Field(False, description="keep everything in memory; nothing survives the process")
 
     read_header_timeout: Duration = Field(10.0, gt=0, le=3600, description="time to receive a request head")
-    body_min_rate: Size = Field(1 << 10, ge=0, description="slowest body in bytes per second; 0 means any")
-    body_rate_window: Duration = Field(30.0, gt=0, le=3600, description="time over which body_min_rate is judged")
+    read_timeout: Duration = Field(30.0, gt=0, le=3600, description="time over which a body must keep body_min_rate")
+    write_timeout: Duration = Field(30.0, gt=0, le=3600, description="time over which a reader must keep body_min_rate")
+    body_min_rate: Size = Field(1 << 10, ge=0, description="slowest body or reader in bytes per second; 0 means any")
     idle_timeout: Duration = Field(15.0, gt=0, le=86400, description="an idle connection is closed after this")
     shutdown_timeout: Duration = Field(30.0, ge=0, le=3600, description="time for open requests at a shutdown")
 
@@ -156,6 +237,25 @@ class Settings(BaseSettings):
         return frozenset((self.region, *self.regions))
 
     @property
+    def lifecycle_day_ms(self) -> int:
+        """``lifecycle_day`` in milliseconds."""
+        return round(self.lifecycle_day * 1000)
+
+    @property
+    def cors(self) -> Rules:
+        """The CORS rules of buckets without rules of their own. InvalidRequest when the settings make no rule."""
+        if not self.cors_origins:
+            return NO_RULES
+        rule = CorsRule(
+            origins=self.cors_origins,
+            methods=tuple([method.upper() for method in self.cors_methods]),
+            headers=self.cors_headers,
+            exposed=CORS_EXPOSED,
+            max_age_s=int(self.cors_max_age),
+        )
+        return check_rules((rule,))
+
+    @property
     def master_key_path(self) -> Path:
         """Where the key-encryption key is, or will be created."""
         return self.master_key_file or self.data_dir / ".seglake-master.key"
@@ -169,6 +269,18 @@ class Settings(BaseSettings):
     def segment_adapter(self) -> str:
         """Name of the segment adapter in force."""
         return "memory" if self.ephemeral else self.segment_store
+
+
+SECTIONS: Final = {
+    "addr": "Where",
+    "tls": "Who gets in",
+    "region": "Buckets and names",
+    "max_object_size": "Sizes and numbers",
+    "segment_size": "The store",
+    "read_header_timeout": "Times",
+    "log_format": "Logs",
+}
+"""Titles in the help, each before the setting that it begins with; the order is that of the fields."""
 
 
 def load_settings(**flags: Any) -> Settings:
@@ -252,6 +364,7 @@ def _problems(settings: Settings) -> list[str]:
     except ValueError as error:
         found.append(f"--addr: {error}")
     found += _key_problems(settings)
+    found += _access_problems(settings)
     for region in (settings.region, *settings.regions):
         if not _REGION.fullmatch(region):
             found.append(f"--region: {region[:64]!r} is not a region; use a-z, 0-9 and '-'")
@@ -264,7 +377,17 @@ def _problems(settings: Settings) -> list[str]:
             found.append(f"{flag_name(name)}: {adapter[:64]!r} is neither an adapter's name nor package.module:Class")
         elif settings.ephemeral and name in settings.model_fields_set and adapter != "memory":
             found.append(f"--ephemeral keeps everything in memory and contradicts {flag_name(name)} {adapter}")
+    found += _cors_problems(settings)
     return found
+
+
+def _cors_problems(settings: Settings) -> list[str]:
+    try:
+        rules = settings.cors
+    except InvalidRequest as error:
+        return [f"--cors-origins, --cors-methods, --cors-headers: {error.hint}"]
+    given = {"cors_methods", "cors_headers", "cors_max_age"} & settings.model_fields_set
+    return [f"{flag_name(name)} says nothing without --cors-origins" for name in sorted(given) if not rules]
 
 
 def _key_problems(settings: Settings) -> list[str]:
@@ -277,6 +400,29 @@ def _key_problems(settings: Settings) -> list[str]:
         secret = settings.secret_key.get_secret_value()
         if not 8 <= len(secret) <= 128 or not secret.isascii() or not secret.isprintable() or " " in secret:
             found.append("--secret-key: 8 to 128 printable ASCII characters without spaces")
+    return found
+
+
+def _access_problems(settings: Settings) -> list[str]:
+    found = []
+    for name in ("tls_cert", "tls_key"):
+        given = getattr(settings, name) is not None
+        if settings.tls and not given:
+            found.append(f"--tls needs --tls-cert and --tls-key; {flag_name(name)} is missing")
+        if given and not settings.tls:
+            found.append(f"{flag_name(name)} is given without --tls: give both, or neither")
+    if settings.replay_block and not settings.replay_ttl:
+        found.append("--replay-block needs --replay-ttl, the time in which a signature may not come again (15m)")
+    for network in settings.trusted_proxies:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            found.append(f"--trusted-proxies: {error}")
+    for bucket in settings.public_buckets:
+        try:
+            check_bucket_name(bucket)
+        except InvalidBucketName as error:
+            found.append(f"--public-buckets: {error}")
     return found
 
 

@@ -11,7 +11,7 @@ import typer
 
 import seglake
 
-from . import checks, inspect, keys, rebuild, server, status
+from . import checks, inspect, keys, lifecycle, rebuild, server, status
 
 app = typer.Typer(
     name="seglake",
@@ -44,4 +44,5 @@ status.register(app)
 checks.register(app)
 rebuild.register(app)
 inspect.register(app)
+lifecycle.register(app)
 keys.register(app)

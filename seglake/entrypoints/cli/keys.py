@@ -1,4 +1,4 @@
-"""`seglake keys root`: the stored root key, for whoever may read the data directory."""
+"""`seglake keys`: the stored root key, for whoever may read the data directory, and a new master key for the store."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from typing import Annotated
 
 import typer
 
-from .output import EXIT_UNUSABLE, DataDir, Json, offline_settings, print_json, print_table, told
+from .output import EXIT_UNUSABLE, DataDir, Json, offline_settings, print_json, print_table, quiet_log, told
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command group."""
     keys = typer.Typer(help="Access keys.", no_args_is_help=True, rich_markup_mode=None)
     keys.command()(root)
-    # A group with one command would otherwise be that command.
-    keys.callback()(_group)
+    keys.command("rotate-master")(rotate_master)
     app.add_typer(keys, name="keys")
-
-
-def _group() -> None:
-    """Access keys."""
 
 
 def root(
@@ -49,3 +44,24 @@ def root(
         typer.echo(f"export AWS_DEFAULT_REGION={settings.region}")
     else:
         print_table([("access key", pair.access_key), ("secret key", pair.secret)])
+
+
+def rotate_master(*, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Replace the master key: all access keys and ring keys are sealed anew, no data is. The server must be stopped.
+
+    After an interruption the store opens as before; run the command again to finish. Backups of the store made before
+    need the old key: keep it as long as them.
+
+    Example: seglake keys rotate-master --data-dir ./data
+    """
+    from seglake.entrypoints.rotation import rotate_master as rotate
+
+    with told(as_json=as_json):
+        settings = offline_settings(data_dir)
+        resealed = rotate(settings, quiet_log())
+    if as_json:
+        print_json({"access_keys": resealed.credentials, "ring_keys": resealed.ring_keys})
+    else:
+        print(
+            f"{resealed.credentials:,} access keys and {resealed.ring_keys:,} ring keys sealed under a new master key"
+        )

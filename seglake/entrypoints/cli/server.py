@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 from pydantic.fields import FieldInfo
+from typer.core import TyperCommand
 
-from seglake.entrypoints.settings import PREFIX, Settings, SettingsInvalid, flag_name, load_settings
+from seglake.entrypoints.settings import PREFIX, SECTIONS, Settings, SettingsInvalid, flag_name, load_settings
 
 _HELP = """Start the store and serve S3 until SIGINT or SIGTERM.
 
@@ -26,9 +27,26 @@ Exit codes: 0 stopped by a signal, 2 could not start, 70 the store failed (start
 """
 
 
+class _Sectioned(TyperCommand):
+    """Shows the options below the titles of SECTIONS instead of in one list of sixty."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Writes one list for each title, and a last one for what is not a setting."""
+        rows: dict[str, list[tuple[str, str]]] = {}
+        title = "Other options"
+        for parameter in self.get_params(ctx):
+            title = SECTIONS.get(parameter.name or "", title) if parameter.name in Settings.model_fields else "Others"
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                rows.setdefault(title, []).append(record)
+        for heading, records in rows.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command(help=_HELP)(_command())
+    app.command(help=_HELP, cls=_Sectioned)(_command())
 
 
 def _command() -> Any:
@@ -55,7 +73,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     kind: Any = str | None
     if field.annotation is bool:
         kind, flag = bool | None, f"{flag}/--no-{flag.removeprefix('--')}"
-    elif name.endswith(("_dir", "_file")):
+    elif name.endswith(("_dir", "_file")) or name in ("tls_cert", "tls_key"):
         kind = Path | None
     default = "" if field.default in (None, "", ()) else f" [default: {_shown(field.default)}]"
     text = f"{field.description} [env var: {PREFIX}{name.upper()}]{default}"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import seglake
 from seglake.entrypoints.cli.app import app
-from seglake.entrypoints.settings import Settings
+from seglake.entrypoints.settings import SECTIONS, Settings, flag_name
 from seglake.testing import running_server
 
 
@@ -63,7 +63,11 @@ def test_the_version_is_the_packages() -> None:
     assert _run("--version") == (0, f"seglake {seglake.__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", ["server", "status", "fsck", "scrub", "rebuild-index", "keys root"])
+COMMANDS = ["server", "status", "fsck", "scrub", "rebuild-index", "keys root", "keys rotate-master"]
+COMMANDS += ["lifecycle explain"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     code, out, _ = _run(*command.split(), "--help")
     assert code == 0
@@ -76,6 +80,17 @@ def test_every_setting_is_a_flag_of_the_server() -> None:
     for name in Settings.model_fields:
         assert any(word.rstrip(",").split("/")[0].strip() == "--" + name.replace("_", "-") for word in words), name
         assert f"SEGLAKE_{name.upper()}" in "".join(words), name
+
+
+def test_the_settings_stand_below_titles_in_their_order() -> None:
+    _, out, _ = _run("server", "--help")
+    places = [out.index(f"\n{title}:\n") for title in SECTIONS.values()]
+    assert places == sorted(places)
+    first = list(SECTIONS)
+    for name, place in zip(first, places, strict=True):
+        assert out[place:].split()[len(SECTIONS[name].split())].split("/")[0] == flag_name(name)
+    fields = list(Settings.model_fields)
+    assert [fields.index(name) for name in first] == sorted(fields.index(name) for name in first)
 
 
 def test_wrong_settings_are_told_one_a_line(tmp_path: Path) -> None:

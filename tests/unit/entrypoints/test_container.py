@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+import pytest
+
 from seglake.domain.model.bucket import Versioning
+from seglake.domain.model.encryption import SSE_S3, Protection
 from seglake.domain.services.access import KeyPair
-from seglake.entrypoints.container import Container, front_config_of, given_root, limits_of
+from seglake.entrypoints.container import (
+    Container,
+    default_protection_of,
+    front_config_of,
+    given_root,
+    limits_of,
+)
 from seglake.entrypoints.settings import load_settings
 from tests.unit.fixtures import RecordingLog, Store
 
@@ -30,7 +39,19 @@ def test_settings_become_the_endpoints_configuration() -> None:
             max_in_flight="64MiB",
             idle_timeout="7s",
             body_min_rate="2KiB",
-            body_rate_window="9s",
+            read_timeout="9s",
+            write_timeout="8s",
+            max_connections=20,
+            requests_per_key=5,
+            mpu_complete_limit=6,
+            auth_failures_per_minute=7,
+            require_content_md5=True,
+            allow_unsigned_payload=False,
+            trusted_proxies="10.0.0.0/8 2001:db8::/32",
+            replay_ttl="15m",
+            replay_block=True,
+            replay_cache_max=99,
+            allow_insecure_sse_c=True,
             access_log=True,
         )
     )
@@ -39,7 +60,31 @@ def test_settings_become_the_endpoints_configuration() -> None:
     assert (config.virtual_hosted, config.default_versioning) == (False, Versioning.ENABLED)
     assert (config.url_length_max, config.header_bytes_max) == (4 << 10, 8 << 10)
     assert (config.in_flight_bytes_max, config.idle_timeout_s) == (64 << 20, 7.0)
-    assert (config.body_bytes_per_s_min, config.stall_window_s, config.access_log) == (2 << 10, 9.0, True)
+    assert (config.body_bytes_per_s_min, config.access_log) == (2 << 10, True)
+    assert (config.read_timeout_s, config.write_timeout_s) == (9.0, 8.0)
+    assert (config.connections_max, config.requests_per_key_max, config.mpu_complete_max) == (20, 5, 6)
+    assert config.auth_failures_per_min == 7
+    assert config.allow_insecure_sse_c
+    assert (config.require_content_md5, config.allow_unsigned_payload) == (True, False)
+    assert [str(network) for network in config.trusted_proxies] == ["10.0.0.0/8", "2001:db8::/32"]
+    assert (config.replay_ttl_s, config.replay_block, config.replay_entries_max) == (900.0, True, 99)
+
+
+@pytest.mark.parametrize(("text", "default"), [("none", None), ("None", None), ("AES256", SSE_S3), ("aes256", SSE_S3)])
+def test_the_default_encryption_reaches_the_writes(text: str, default: Protection | None) -> None:
+    assert default_protection_of(load_settings(default_encryption=text)) is default
+    container = Container(settings=load_settings(ephemeral=True, default_encryption=text), log=RecordingLog())
+    container.files.override(None)
+    container.box.override(Store().box)
+    container.on_failure.override(lambda _error: None)
+    assert container.encrypting().default is default
+
+
+def test_the_buckets_that_may_be_public_reach_the_access_decisions() -> None:
+    container = Container(settings=load_settings(ephemeral=True, public_buckets="site, media"), log=RecordingLog())
+    container.files.override(None)
+    container.box.override(Store().box)
+    assert container.access().public_buckets == {"site", "media"}
 
 
 def test_a_given_pair_is_root() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from seglake.domain.model.errors import DataDirLocked, DataDirUnusable, StoreFai
 from seglake.entrypoints import lifespan as module
 from seglake.entrypoints.lifespan import CannotListen, Running, lifespan
 from seglake.entrypoints.settings import Settings, SettingsInvalid, load_settings
+from tests.certificates import make_certificate, name_of
 from tests.unit.fixtures import RecordingLog
 
 
@@ -212,3 +214,41 @@ def test_ipv6_and_every_interface_have_a_usable_url() -> None:
             assert Running(settings, host, 9, "k", None, loop.create_future()).endpoint == url
     finally:
         loop.close()
+
+
+async def test_with_a_certificate_it_speaks_https_and_takes_a_new_one_when_told(tmp_path: Path) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    make_certificate(chain, key, name="first")
+    log = RecordingLog()
+    async with lifespan(_settings(None, tls=True, tls_cert=chain, tls_key=key), log) as running:
+        assert running.endpoint == f"https://127.0.0.1:{running.port}"
+        trust = ssl.create_default_context(cafile=str(chain))
+        names = []
+        for name in ("first", "second"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port, ssl=trust)
+            names.append(name_of(writer.get_extra_info("ssl_object").getpeercert(binary_form=True)))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 403")
+            writer.close()
+            if name == "first":
+                make_certificate(chain, key, name="second")
+                trust = ssl.create_default_context(cafile=str(chain))
+                running.renew.set()
+                await _until(lambda: log.events("info").count("tls_certificate") == 2)
+                await asyncio.sleep(0)
+        assert names == ["first", "second"]
+
+
+async def test_a_certificate_that_cannot_be_used_stops_the_start_before_anything_is_made(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, tls=True, tls_cert=tmp_path / "c.pem", tls_key=tmp_path / "k.pem")
+    with pytest.raises(CannotListen, match=r"cannot read .*k\.pem"):
+        async with lifespan(settings, RecordingLog()):
+            pass
+    assert not (tmp_path / "data").exists()
+
+
+async def test_too_few_descriptors_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seglake.entrypoints.container.connections_within_limits", lambda wanted: wanted // 2)
+    log = RecordingLog()
+    async with lifespan(_settings(None, max_connections=100), log):
+        assert log.lines[0][1:] == ("connections_limited", {"wanted": 100, "possible": 50, "raise_with": "ulimit -n"})

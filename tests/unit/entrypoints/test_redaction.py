@@ -31,6 +31,7 @@ def redact(event: dict[str, Any], *hidden: str) -> str:
         "session_token",
         "master_key",
         "cookie",
+        "x-amz-server-side-encryption-customer-key",
     ],
 )
 @pytest.mark.parametrize("shape", [str, lambda v: [v], lambda v: {"x": v}, lambda v: v.encode()])
@@ -58,6 +59,9 @@ def test_values_under_telling_names_are_replaced(key: str, shape: Any) -> None:
         f"aws_secret_access_key = {CANARY}",
         f"SEGLAKE_SECRET_KEY={CANARY} seglake server",
         f"X-Amz-Security-Token: {CANARY}",
+        f"PUT /b/k?X-Amz-Server-Side-Encryption-Customer-Key={CANARY}%2B%3D&X-Amz-Expires=60",
+        f"{{'x-amz-copy-source-server-side-encryption-customer-key': '{CANARY}+/='}}",
+        f"(b'X-Amz-Server-Side-Encryption-Customer-Key', b'{CANARY}')",
     ],
 )
 def test_secrets_inside_texts_are_cut_out(text: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from seglake.domain.model.bucket import Versioning
+from seglake.entrypoints.container import front_config_of
 from seglake.entrypoints.settings import PREFIX, Settings, SettingsInvalid, flag_name, load_settings
 from seglake.entrypoints.units import ListenAddress
 
@@ -48,9 +49,17 @@ def test_defaults_are_those_documented() -> None:
     assert settings.reserve == 64 * 1024**2
     assert (settings.max_batch_ops, settings.max_batch_bytes) == (256, 16 * 1024**2)
     assert settings.default_versioning is Versioning.UNVERSIONED
+    assert (settings.default_encryption, settings.allow_insecure_sse_c) == ("none", False)
     assert settings.all_regions == {"us-east-1"}
     assert settings.virtual_hosted
     assert not settings.access_log
+    assert (settings.read_timeout, settings.write_timeout, settings.body_min_rate) == (30.0, 30.0, 1024)
+    assert (settings.max_connections, settings.requests_per_key, settings.mpu_complete_limit) == (10_000, 32, 32)
+    assert (settings.replay_ttl, settings.replay_block, settings.auth_failures_per_minute) == (0.0, False, 300)
+    assert settings.allow_unsigned_payload
+    assert not settings.require_content_md5
+    assert not settings.tls
+    assert (settings.trusted_proxies, settings.public_buckets) == ((), ())
     assert settings.access_key is None
     assert (settings.metadata_adapter, settings.segment_adapter) == ("sqlite", "filesystem")
 
@@ -144,6 +153,19 @@ def test_a_secret_that_clients_cannot_use_is_refused_and_not_quoted(secret: str)
         ({"domains": "s3.example.com:9000"}, "--domains"),
         ({"access_key": "a/b,c", "secret_key": CANARY}, "--access-key"),
         ({"metadata_store": "no:such:thing"}, "--metadata-store"),
+        ({"tls": True}, "--tls-cert is missing"),
+        ({"tls": True, "tls_cert": "c.pem"}, "--tls-key is missing"),
+        ({"tls_cert": "c.pem", "tls_key": "k.pem"}, "--tls-cert is given without --tls"),
+        ({"replay_block": True}, "--replay-block needs --replay-ttl"),
+        ({"replay_ttl": "8d"}, "--replay-ttl"),
+        ({"trusted_proxies": "10.0.0.0/8,proxy.example"}, "--trusted-proxies: 'proxy.example'"),
+        ({"trusted_proxies": "10.0.0.1/8"}, "--trusted-proxies: 10.0.0.1/8 has host bits set"),
+        ({"public_buckets": "site,Not_A_Bucket"}, "--public-buckets: 'Not_A_Bucket' is not a bucket name"),
+        ({"requests_per_key": "-1"}, "--requests-per-key"),
+        ({"max_connections": "0"}, "--max-connections"),
+        ({"mpu_complete_limit": "many"}, "--mpu-complete-limit"),
+        ({"auth_failures_per_minute": "-5"}, "--auth-failures-per-minute"),
+        ({"default_encryption": "aws:kms"}, "--default-encryption"),
         ({"ephemeral": True, "segment_store": "filesystem"}, "contradicts --segment-store"),
         ({"no_such_setting": 1}, "there is no such setting"),
     ],
@@ -212,3 +234,26 @@ def test_importing_the_settings_does_not_load_the_server() -> None:
     code = f"import sys, seglake.entrypoints.settings; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_cors_settings_make_one_rule_for_buckets_without_any() -> None:
+    assert load_settings().cors == ()
+    (rule,) = load_settings(cors_origins="https://a https://*.b", cors_methods="get,PUT", cors_max_age="5m").cors
+    assert rule.origins == ("https://a", "https://*.b")
+    assert (rule.methods, rule.headers, rule.max_age_s) == (("GET", "PUT"), ("*",), 300)
+    assert "ETag" in rule.exposed
+    assert front_config_of(load_settings(cors_origins="*")).cors[0].origins == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        ({"cors_origins": "http://*.*"}, "can not have more than one wildcard"),
+        ({"cors_origins": "*", "cors_methods": "PATCH"}, "Unsupported method is PATCH"),
+        ({"cors_origins": "*", "cors_headers": "a:b"}, "is not the name of a header"),
+        ({"cors_origins": "*", "cors_max_age": "2d"}, "--cors-max-age"),
+        ({"cors_methods": "GET"}, "--cors-methods says nothing without --cors-origins"),
+    ],
+)
+def test_cors_settings_that_make_no_rule_are_refused(flags: dict[str, str], problem: str) -> None:
+    assert problem in _problems(**flags)
