@@ -21,7 +21,7 @@ ACCESS_KEY = "integration"
 SECRET = "integration-secret-0123456789"
 START_S_MAX = 30.0
 _COMMAND = "from seglake.entrypoints.cli import main; main()"
-_ENDPOINT = re.compile(rb"endpoint\s+http://127\.0\.0\.1:([0-9]+)")
+_ENDPOINT = re.compile(rb"endpoint\s+(https?)://127\.0\.0\.1:([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class Endpoint:
     access_key: str = ACCESS_KEY
     secret: str = SECRET
     region: str = "us-east-1"
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def host(self) -> str:
@@ -69,7 +70,8 @@ def running_server(data_dir: Path, *flags: str, stopped_inside: bool = False) ->
             env=clean_environment(data_dir.parent),
         )
     try:
-        yield Endpoint(_port_of(process, log), data_dir, process.pid)
+        scheme, port = _place_of(process, log)
+        yield Endpoint(port, data_dir, process.pid, scheme=scheme)
     except BaseException:
         process.kill()
         process.wait()
@@ -87,6 +89,10 @@ def running_server(data_dir: Path, *flags: str, stopped_inside: bool = False) ->
 
 
 def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:
+    return _place_of(process, log)[1]
+
+
+def _place_of(process: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
     """Reads standard output up to the line that names the endpoint."""
     assert process.stdout is not None
     seen, end = b"", time.monotonic() + START_S_MAX
@@ -97,7 +103,7 @@ def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:
             seen += piece
             found = _ENDPOINT.search(seen)
             if found and b"\n" in seen[found.end() :]:
-                return int(found[1])
+                return found[1].decode(), int(found[2])
             if not piece:
                 break
     raise AssertionError(f"the server did not start: {seen!r} {log.read_text()[-4000:]}")

@@ -276,7 +276,7 @@ async def test_a_preflight_is_answered_without_credentials(endpoint: Endpoint, w
     assert (await wire.ask(Request("OPTIONS", "/b/k", host))).status == 400
     asked = {**host, "origin": "https://a.example", "access-control-request-method": "PUT"}
     reply = await wire.ask(Request("OPTIONS", "/b/k", asked))
-    assert (reply.status, reply.code) == (403, "AccessDenied")
+    assert (reply.status, reply.code) == (403, "AccessForbidden")
 
 
 async def test_an_old_http_version_gets_its_answer_and_the_end(endpoint: Endpoint, wire: Wire) -> None:

@@ -179,8 +179,6 @@ def test_buckets_of_every_configured_region(endpoint: Endpoint, s3: Any, bucket:
 @pytest.mark.parametrize(
     ("operation", "fields"),
     [
-        ("get_bucket_policy", {}),
-        ("get_bucket_acl", {}),
         ("get_bucket_tagging", {}),
         ("put_object_tagging", {"Key": "k", "Tagging": {"TagSet": []}}),
         ("put_bucket_website", {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}}}),
