@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from .mutations import Mutant
+from .mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 150

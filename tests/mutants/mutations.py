@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """``old`` stands exactly once in ``file`` (below seglake/) and becomes ``new``."""
-
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """``tests`` are pytest's arguments; at least one of those tests must fail on the changed source."""
-
-    name: str
-    tests: tuple[str, ...]
-    edits: tuple[Edit, ...]
+from .authorisation import AUTHORISATION
+from .browsers import BROWSERS
+from .configuration import CONFIGURATION
+from .encryption import ENCRYPTION
+from .lifecycle import LIFECYCLE
+from .limits import LIMITS
+from .locks import LOCKS
+from .mutant import Edit, Mutant
+from .opening import OPENING
+from .policies import POLICIES
 
 
 def _crashes(*workloads: str) -> tuple[str, ...]:
@@ -392,7 +383,7 @@ SECURITY = (
         (
             Edit(
                 "adapters/http_s3/handlers/writing.py",
-                '    x.authorize("s3:GetObjectVersion" if named.version else "s3:GetObject", named.bucket)\n',
+                "    x.authorize(action, named.bucket, named.keys[0], named.version)\n",
                 "",
             ),
         ),
@@ -415,4 +406,16 @@ SECURITY = (
     ),
 )
 
-MUTANTS = (*DURABILITY, *SECURITY)
+MUTANTS = (
+    *DURABILITY,
+    *SECURITY,
+    *BROWSERS,
+    *AUTHORISATION,
+    *CONFIGURATION,
+    *LIMITS,
+    *LOCKS,
+    *OPENING,
+    *POLICIES,
+    *LIFECYCLE,
+    *ENCRYPTION,
+)

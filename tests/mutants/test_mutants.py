@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from .killing import FAILED, ROOT, Copy, apply
-from .mutations import MUTANTS, Mutant
+from .mutant import Mutant
+from .mutations import MUTANTS
 
 MUTANTS_MIN = 15
 

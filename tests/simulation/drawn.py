@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from random import Random
 
 from seglake.domain.model.bucket import Versioning
+from seglake.domain.model.object_lock import BucketLock
 
+from .locks import FAR, ChangeLock, ConfigureLock, drawn_lock, drawn_retention
 from .operations import (
     Abort,
-    BrokenPut,
     Complete,
     Copy,
     CopyToPart,
@@ -17,7 +18,6 @@ from .operations import (
     DeleteMany,
     DropBucket,
     Get,
-    LateRefusal,
     ListPages,
     MakeBucket,
     Operation,
@@ -27,6 +27,7 @@ from .operations import (
     SetVersioning,
     StartUpload,
 )
+from .refusals import BrokenPut, LateRefusal
 from .session import (
     Checkpoint,
     MoveClock,
@@ -65,8 +66,18 @@ class Drawn:
     def next(self, session: Session) -> Operation:
         """The next operation for this store."""
         draw = self.random.choices(
-            (self.write, self.remove, self.administer, self.upload, self.copy, self.look, self.operate, self.batch),
-            weights=(30, 12, 10, 16, 8, 10, 6, 8),
+            (
+                self.write,
+                self.remove,
+                self.administer,
+                self.upload,
+                self.copy,
+                self.look,
+                self.operate,
+                self.batch,
+                self.lock,
+            ),
+            weights=(30, 12, 10, 16, 8, 10, 6, 8, 6),
         )[0]
         return draw(session)
 
@@ -94,13 +105,27 @@ class Drawn:
             return DeleteMany(bucket, tuple(self.random.sample(self.KEYS, 3)))
         if kind == 1:
             return Delete(bucket, key, if_match=self.random.choice(["*", "0" * 32]))
-        return Delete(bucket, key, self.version(session, bucket, key))
+        return Delete(bucket, key, self.version(session, bucket, key), bypass=kind == 3)
+
+    def lock(self, session: Session) -> Operation:
+        bucket, key, kind = self.bucket(), self.key(), self.random.randrange(5)
+        if kind == 0:
+            return ConfigureLock(bucket, BucketLock(self.random.choice((None, FAR))))
+        if kind == 1:
+            return Put(bucket, key, self.data(), lock=drawn_lock(self.random))
+        version = self.version(session, bucket, key)
+        if kind == 2:
+            return ChangeLock(bucket, key, version, hold=self.random.random() < 0.5)
+        wanted = drawn_retention(self.random) if self.random.random() < 0.7 else None
+        return ChangeLock(bucket, key, version, retention=wanted, bypass=self.random.random() < 0.5)
 
     def administer(self, session: Session) -> Operation:
         bucket = self.bucket()
         kind = self.random.randrange(4)
         if bucket not in session.model.buckets or kind == 0:
-            return MakeBucket(bucket, self.random.choice([Versioning.UNVERSIONED, Versioning.ENABLED]))
+            versioning = self.random.choice([Versioning.UNVERSIONED, Versioning.ENABLED])
+            locks = versioning is Versioning.ENABLED and self.random.random() < 0.5
+            return MakeBucket(bucket, versioning, locks)
         if kind == 1:
             return DropBucket(bucket)
         if kind == 2:

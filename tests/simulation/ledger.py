@@ -113,6 +113,7 @@ def _read(stack: Stack, bucket: str, key: str, version: str) -> Kept:
         modified_ms=manifest.modified_ms,
         metadata=manifest.metadata,
         tags=opened.version.tags,
+        lock=opened.version.lock,
     )
 
 

@@ -12,15 +12,18 @@ from seglake.domain.model.errors import (
     EntityTooSmall,
     InvalidPart,
     InvalidPartOrder,
+    InvalidRequest,
     IsDeleteMarker,
     NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
     NoSuchVersion,
+    ObjectLocked,
     PreconditionFailed,
     SeglakeError,
 )
 from seglake.domain.model.manifest import Pairs
+from seglake.domain.model.object_lock import NO_LOCK, BucketLock, Lock, RetentionMode
 
 Refusal = type[SeglakeError] | None
 """The error that an operation must be answered with, None when it must succeed."""
@@ -44,6 +47,7 @@ class Kept:
     modified_ms: int = 0
     metadata: Pairs = ()
     tags: Pairs = ()
+    lock: Lock = NO_LOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class KeptBucket:
     versioning: Versioning = Versioning.UNVERSIONED
     keys: dict[str, list[Kept]] = field(default_factory=dict)
     uploads: dict[str, KeptUpload] = field(default_factory=dict)
+    lock: BucketLock | None = None
 
 
 ShownUpload = tuple[str, Pairs, dict[int, tuple[str, int]]]
@@ -173,6 +178,35 @@ class Model:
         found = self.find(bucket, key, version)
         assert found is not None, "the refusal was predicted"
         versions[versions.index(found)] = replace(found, tags=tags)
+
+    def check_lock(self, bucket: str, lock: Lock | None) -> Refusal:
+        """A lock is asked for only where there is object lock."""
+        return InvalidRequest if lock is not None and self.buckets[bucket].lock is None else None
+
+    def check_remove(self, bucket: str, key: str, version: str, *, bypass: bool) -> Refusal:
+        """A version must be free, or its lock must yield. Retentions here never end."""
+        if bucket not in self.buckets:
+            return NoSuchBucket
+        found = self.find(bucket, key, version)
+        if found is None:
+            return None
+        kept = found.lock.retention
+        fixed = kept is not None and not (bypass and kept.mode is RetentionMode.GOVERNANCE)
+        return ObjectLocked if found.lock.hold or fixed else None
+
+    def lock_for(self, bucket: str, lock: Lock | None, modified_ms: int) -> Lock:
+        """What a version made at that time begins with."""
+        wanted, config = lock or NO_LOCK, self.buckets[bucket].lock
+        if config is None or config.default is None or wanted.retention is not None:
+            return wanted
+        return replace(wanted, retention=config.default.since(modified_ms))
+
+    def set_lock(self, bucket: str, key: str, version: str | None, lock: Lock) -> None:
+        """A version has this lock now."""
+        versions = self.buckets[bucket].keys[key]
+        found = self.find(bucket, key, version)
+        assert found is not None, "the refusal was predicted"
+        versions[versions.index(found)] = replace(found, lock=lock)
 
     def upload(self, bucket: str, key: str, upload: str) -> KeptUpload | None:
         """A running upload of this bucket and key."""

@@ -8,19 +8,22 @@ from typing import Any, Protocol
 
 from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.conditions import WriteConditions
-from seglake.domain.model.digest import Expectations
-from seglake.domain.model.errors import BadDigest, IncompleteBody, InvalidRequest, PreconditionFailed, SeglakeError
-from seglake.domain.model.limits import Limits
+from seglake.domain.model.encryption import Protection
+from seglake.domain.model.errors import (
+    InvalidBucketState,
+    InvalidRequest,
+    SeglakeError,
+)
 from seglake.domain.model.manifest import Pairs
 from seglake.domain.model.multipart import PartClaim
+from seglake.domain.model.object_lock import BucketLock, Lock
 from seglake.domain.model.ranges import ByteRange
-from seglake.domain.ports.metadata import MetadataTx
 from seglake.domain.services.buckets import CreateBucket
 from seglake.domain.services.copying import CopyObject, CopyPart, CopySource
 from seglake.domain.services.listing import Window
 from seglake.domain.services.multipart import CompleteUpload, CreateUpload
 from seglake.domain.services.object_reads import Opened, ReadObject
-from seglake.domain.services.object_writes import DeleteObject, ObjectAttributes, PutObject, PutVersion, Stored
+from seglake.domain.services.object_writes import DeleteObject, ObjectAttributes, PutObject, Stored
 
 from .model import NULL, Kept, KeptBucket, KeptPart, KeptUpload, Model, Refusal, etag_of
 from .stack import PART_BYTES_MIN, SentBody, Stack
@@ -54,15 +57,16 @@ def _shown(version: str | None) -> str:
 class MakeBucket:
     bucket: str
     versioning: Versioning = Versioning.UNVERSIONED
+    locks: bool = False
 
     def predict(self, model: Model) -> Refusal:
         return model.check_create(self.bucket)
 
     async def run(self, stack: Stack) -> Any:
-        return await stack.buckets.create(CreateBucket(self.bucket, versioning=self.versioning))
+        return await stack.buckets.create(CreateBucket(self.bucket, versioning=self.versioning, locks=self.locks))
 
     def learn(self, model: Model, answer: Any) -> None:
-        model.buckets[self.bucket] = KeptBucket(self.versioning)
+        model.buckets[self.bucket] = KeptBucket(self.versioning, lock=BucketLock() if self.locks else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class SetVersioning:
     versioning: Versioning
 
     def predict(self, model: Model) -> Refusal:
+        if model.check_bucket(self.bucket) is None and self.versioning is not Versioning.ENABLED:
+            return None if model.buckets[self.bucket].lock is None else InvalidBucketState
         return model.check_bucket(self.bucket)
 
     async def run(self, stack: Stack) -> Any:
@@ -103,14 +109,19 @@ class Put:
     tags: Pairs = ()
     if_match: str | None = None
     if_none_match: bool = False
+    lock: Lock | None = None
+    protection: Protection | None = None
+    """Only after MakeRingKey: making a ring key is a commit of its own."""
 
     def predict(self, model: Model) -> Refusal:
-        return model.check_write(self.bucket, self.key, self.if_match, if_none_match=self.if_none_match)
+        refusal = model.check_write(self.bucket, self.key, self.if_match, if_none_match=self.if_none_match)
+        return refusal or model.check_lock(self.bucket, self.lock)
 
     async def run(self, stack: Stack) -> Stored:
-        attributes = ObjectAttributes(metadata=self.metadata, tags=self.tags)
+        attributes = ObjectAttributes(metadata=self.metadata, tags=self.tags, lock=self.lock)
         conditions = _conditions(self.if_match, if_none_match=self.if_none_match)
-        return await stack.writes.put(PutObject(self.bucket, self.key, attributes, conditions), SentBody(self.data))
+        command = PutObject(self.bucket, self.key, attributes, conditions, self.protection)
+        return await stack.writes.put(command, SentBody(self.data))
 
     def learn(self, model: Model, answer: Stored) -> None:
         assert answer.etag == etag_of(self.data), "the ETag is the MD5 of the bytes"
@@ -121,63 +132,9 @@ class Put:
             modified_ms=answer.modified_ms,
             metadata=self.metadata,
             tags=self.tags,
+            lock=model.lock_for(self.bucket, self.lock, answer.modified_ms),
         )
         model.put(self.bucket, self.key, kept)
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenPut:
-    """A PUT whose bytes are not what was announced: the digest differs, or the body ends early."""
-
-    bucket: str
-    key: str
-    data: bytes
-    short: bool = False
-
-    def predict(self, model: Model) -> Refusal:
-        return IncompleteBody if self.short else BadDigest
-
-    async def run(self, stack: Stack) -> Any:
-        claim = Expectations() if self.short else Expectations(md5=bytes(16))
-        body = SentBody(self.data, claim, length=len(self.data) + self.short)
-        await stack.writes.put(PutObject(self.bucket, self.key, ObjectAttributes()), body)
-
-    def learn(self, model: Model, answer: Any) -> None:
-        raise AssertionError("a broken body was accepted")
-
-
-@dataclass(frozen=True, slots=True)
-class ThenRefuse:
-    """A script that changes everything it can, and only then refuses."""
-
-    script: PutVersion
-
-    def __call__(self, tx: MetadataTx) -> Stored:
-        self.script(tx)
-        raise PreconditionFailed("too late")
-
-
-@dataclass(frozen=True, slots=True)
-class LateRefusal:
-    """A PUT that is refused after its chunk and its event were placed in the journal."""
-
-    bucket: str
-    key: str
-    data: bytes
-
-    def predict(self, model: Model) -> Refusal:
-        return model.check_bucket(self.bucket) or PreconditionFailed
-
-    async def run(self, stack: Stack) -> Any:
-        payload = await stack.ingest.receive(SentBody(self.data), maximum=len(self.data))
-        command = PutObject(self.bucket, self.key, ObjectAttributes())
-        try:
-            await stack.committer.commit(ThenRefuse(PutVersion(command, payload, Limits())), after=payload.marks)
-        finally:
-            payload.release()
-
-    def learn(self, model: Model, answer: Any) -> None:
-        raise AssertionError("a refused script was accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +143,16 @@ class Delete:
     key: str
     version: str | None = None
     if_match: str | None = None
+    bypass: bool = False
 
     def predict(self, model: Model) -> Refusal:
         if self.version is not None:
-            return model.check_bucket(self.bucket)
+            return model.check_remove(self.bucket, self.key, self.version, bypass=self.bypass)
         return model.check_write(self.bucket, self.key, self.if_match, if_none_match=False)
 
     async def run(self, stack: Stack) -> Any:
         conditions = _conditions(self.if_match, if_none_match=False)
-        return await stack.writes.delete(self.bucket, DeleteObject(self.key, self.version, conditions))
+        return await stack.writes.delete(self.bucket, DeleteObject(self.key, self.version, conditions, self.bypass))
 
     def learn(self, model: Model, answer: Any) -> None:
         self.take_out(model, answer)
@@ -239,7 +197,7 @@ class SetTags:
         return model.check_read(self.bucket, self.key, self.version)
 
     async def run(self, stack: Stack) -> Any:
-        return await stack.writes.set_tags(self.bucket, self.key, self.version, self.tags)
+        return await stack.tagging.tag_object(self.bucket, self.key, self.version, self.tags)
 
     def learn(self, model: Model, answer: Any) -> None:
         model.set_tags(self.bucket, self.key, self.version, self.tags)
@@ -277,6 +235,7 @@ class Copy:
             version=_shown(stored.version),
             modified_ms=stored.modified_ms,
             metadata=source.metadata if self.metadata is None else self.metadata,
+            lock=model.lock_for(self.bucket, None, stored.modified_ms),
         )
         model.put(self.bucket, self.key, kept)
 
@@ -367,7 +326,9 @@ class Complete:
     def learn(self, model: Model, answer: Stored) -> None:
         made = model.complete(self.bucket, self.upload, self.numbers)
         assert answer.etag == made.etag, "the ETag of the parts' MD5s, and their number"
-        model.put(self.bucket, self.key, replace(made, version=_shown(answer.version), modified_ms=answer.modified_ms))
+        lock = model.lock_for(self.bucket, None, answer.modified_ms)
+        shown = _shown(answer.version)
+        model.put(self.bucket, self.key, replace(made, version=shown, modified_ms=answer.modified_ms, lock=lock))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from random import Random
 from typing import Any
 
 from seglake.adapters.filesystem.crash_files import CrashFileSystem
+from seglake.domain.model.encryption import SSE_S3
 from seglake.domain.model.errors import StorageFull, StoreFailed
 from seglake.domain.ports.files import FileSystem
 
 from .ledger import Ledger
 from .model import Model, Refusal
-from .operations import BrokenPut, Operation, Put, SendPart, attempt, outcome_of
+from .operations import Operation, Put, SendPart, attempt, outcome_of
+from .refusals import BrokenPut
 from .stack import Options, Stack, drive, open_stack, rebuild_in_place
 
 
@@ -56,6 +58,14 @@ class MakeRootKey(Operator):
 
     async def run(self, stack: Stack) -> Any:
         await stack.root_key.ensure()
+
+
+@dataclass(frozen=True, slots=True)
+class MakeRingKey(Operator):
+    """The store makes the key behind SSE-S3 unless it has it: a commit before the first encrypted object's."""
+
+    async def run(self, stack: Stack) -> Any:
+        await stack.encrypting.new_key(SSE_S3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from seglake.adapters.ciphers import AesGcmCiphers
 from seglake.adapters.commit.batch import run_batch
 from seglake.adapters.commit.direct import DirectCommitter
 from seglake.adapters.digests import LibraryDigests
@@ -36,14 +37,18 @@ from seglake.domain.ports.segments import SegmentFiles, SegmentStore
 from seglake.domain.services.access import RootKey
 from seglake.domain.services.buckets import Buckets
 from seglake.domain.services.copying import Copying
+from seglake.domain.services.encryption import Encrypting
 from seglake.domain.services.ingest import Ingest
+from seglake.domain.services.key_ring import KeyRing
 from seglake.domain.services.listing import Listings
+from seglake.domain.services.locking import Locking
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
 from seglake.domain.services.rebuild import Rebuild, RebuildReport
 from seglake.domain.services.recovery import Recovery, RecoveryReport, refuse_lost_index
 from seglake.domain.services.sealing import NoteSegments, Sealing
+from seglake.domain.services.tagging import Tagging
 from seglake.entrypoints.offline import BUILDING_FILE, _move_aside
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
 
@@ -212,12 +217,15 @@ class Stack:
 
     committer: GatheringCommitter = field(init=False)
     ingest: Ingest = field(init=False)
+    encrypting: Encrypting = field(init=False)
     reads: ObjectReads = field(init=False)
     writes: ObjectWrites = field(init=False)
     multipart: Multipart = field(init=False)
     copying: Copying = field(init=False)
     listings: Listings = field(init=False)
     buckets: Buckets = field(init=False)
+    tagging: Tagging = field(init=False)
+    locking: Locking = field(init=False)
     sealing: Sealing = field(init=False)
     root_key: RootKey = field(init=False)
 
@@ -227,14 +235,20 @@ class Stack:
         limits = Limits(inline_bytes_max=INLINE_BYTES_MAX, part_bytes_min=PART_BYTES_MIN, object_bytes_max=1 << 20)
         self.committer = committer = GatheringCommitter(metadata, segments)
         self.ingest = ingest = Ingest(segments, digests, offload, inline_bytes_max=limits.inline_bytes_max)
-        self.reads = ObjectReads(metadata, segments)
-        self.writes = ObjectWrites(metadata, committer, ingest, limits)
-        self.multipart = Multipart(metadata, committer, ingest, digests, randomness, limits)
-        self.copying = Copying(metadata, committer, segments, digests, offload, limits)
+        box = AesGcmSecretBox(bytes(32), randomness)
+        ciphers = AesGcmCiphers(randomness)
+        self.encrypting = encrypting = Encrypting(KeyRing(metadata, committer, box, ciphers), ciphers, offload)
+        self.reads = ObjectReads(metadata, segments, encrypting)
+        self.writes = ObjectWrites(metadata, committer, ingest, limits, encrypting)
+        self.multipart = Multipart(metadata, committer, ingest, digests, randomness, limits, encrypting)
+        self.copying = Copying(
+            metadata, committer, segments, digests, offload, limits, ingest=ingest, encrypting=encrypting
+        )
         self.listings = Listings(metadata)
         self.buckets = Buckets(metadata, committer)
+        self.tagging = Tagging(metadata, committer)
+        self.locking = Locking(metadata, committer)
         self.sealing = Sealing(segments, committer, offload, self.log)
-        box = AesGcmSecretBox(bytes(32), randomness)
         self.root_key = RootKey(metadata, committer, box, self.clock, randomness)
 
     def close(self) -> None:

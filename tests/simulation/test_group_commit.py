@@ -40,7 +40,7 @@ class Load:
         self.failures: list[StoreFailed] = []
         self.refused: list[SeglakeError] = []
         self.committer = GroupCommitter(stack.metadata, stack.segments, stack.clock, on_failure=self.failures.append)
-        self._writes = ObjectWrites(stack.metadata, self.committer, stack.ingest, Limits())
+        self._writes = ObjectWrites(stack.metadata, self.committer, stack.ingest, Limits(), stack.encrypting)
 
     async def run(self) -> None:
         await asyncio.gather(*[self._client(number) for number in range(CLIENTS)])

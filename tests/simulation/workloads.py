@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from seglake.domain.model.bucket import Versioning
+from seglake.domain.model.encryption import SSE_S3
+from seglake.domain.model.object_lock import BucketLock, Lock, Retention, RetentionMode
 
+from .locks import FAR, FAR_MS, ChangeLock, ConfigureLock
 from .model import etag_of
 from .operations import (
     Abort,
-    BrokenPut,
     Complete,
     Copy,
     CopyToPart,
@@ -18,7 +20,6 @@ from .operations import (
     DeleteMany,
     DropBucket,
     Get,
-    LateRefusal,
     ListPages,
     MakeBucket,
     Operation,
@@ -28,9 +29,11 @@ from .operations import (
     SetVersioning,
     StartUpload,
 )
+from .refusals import BrokenPut, LateRefusal
 from .session import (
     Checkpoint,
     LeaveRoom,
+    MakeRingKey,
     MakeRootKey,
     MoveClock,
     Reopen,
@@ -76,6 +79,19 @@ def _bulk(s: Session) -> Iterator[Operation]:
     yield Put(B, "bulk", BULK)
     yield Put(B, "bulk", BULK[1:])
     yield Put(B, "small", SMALL)
+
+
+def _encrypted(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B)
+    yield MakeRingKey()
+    yield Put(B, "small", SMALL, protection=SSE_S3)
+    yield Put(B, "inline", INLINE, protection=SSE_S3)
+    yield Put(B, "bulk", BULK, protection=SSE_S3)
+    yield Put(B, "bulk", b"", protection=SSE_S3)
+    yield Copy((B, "inline", None), B, "plain")
+    yield Get(B, "inline", range=(3, 300))
+    yield Reopen()
+    yield Together((Put(B, "small", INLINE, protection=SSE_S3), Put(B, "plain", SMALL, protection=SSE_S3)))
 
 
 def _large(s: Session) -> Iterator[Operation]:
@@ -157,6 +173,20 @@ def _tags(s: Session) -> Iterator[Operation]:
     yield SetTags(B, "key", (("b", "2"),))
     yield Put(B, "key", SMALL)
     yield SetTags(B, "key", (), s.model.versions(B, "key")[1].version)
+
+
+def _locks(s: Session) -> Iterator[Operation]:
+    yield MakeBucket(B, Versioning.ENABLED, locks=True)
+    kept = Retention(RetentionMode.GOVERNANCE, FAR_MS)
+    yield Put(B, "key", SMALL, lock=Lock(kept))
+    yield ConfigureLock(B, BucketLock(FAR))
+    yield Put(B, "key", INLINE)
+    yield ChangeLock(B, "key", hold=True)
+    first = s.model.versions(B, "key")[1].version
+    yield Delete(B, "key", first)
+    yield ChangeLock(B, "key", first, retention=None, bypass=True)
+    yield Delete(B, "key", first)
+    yield SetVersioning(B, Versioning.SUSPENDED)
 
 
 def _multipart(s: Session) -> Iterator[Operation]:
@@ -422,7 +452,7 @@ CHECKPOINTING = Options(checkpoint_pages=4)
 BY_HAND: tuple[Named, ...] = (
     *(Named(run.__name__.strip("_"), run) for run in (_small, _inline, _bulk, _large, _overwrite, _mixed_overwrite)),
     *(Named(run.__name__.strip("_"), run) for run in (_versioned, _versioning_switched, _suspended, _deletes)),
-    *(Named(run.__name__.strip("_"), run) for run in (_delete_and_put_again, _markers, _tags, _multipart)),
+    *(Named(run.__name__.strip("_"), run) for run in (_delete_and_put_again, _markers, _tags, _locks, _multipart)),
     *(Named(run.__name__.strip("_"), run) for run in (_multipart_replaced_part, _multipart_aborted, _two_uploads)),
     *(
         Named(run.__name__.strip("_"), run)
@@ -433,6 +463,7 @@ BY_HAND: tuple[Named, ...] = (
     *(Named(f"full_disk_{free}", _full_disk(free), RESERVED) for free in (0, 500, 3000, 20_000, RESERVE // 2 + 3000)),
     Named("full_disk_batch", _full_disk_batch, RESERVED),
     Named("full_disk_restart", _full_disk_restart, RESERVED),
+    Named("encrypted", _encrypted),
     Named("one_lane", _one_lane, Options(bulk_lanes=1)),
     Named("rotation", _rotation, TINY),
     Named("bulk_rotation", _bulk_rotation, TINY),
