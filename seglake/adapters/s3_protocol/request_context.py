@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from seglake.adapters.s3_protocol.claims import Claims
 from seglake.adapters.s3_protocol.http_dates import iso_date, parse_iso_date
 from seglake.adapters.s3_protocol.request import RequestHead
+from seglake.domain.model.access import tag_values
 from seglake.domain.model.object_lock import Retention
 from seglake.domain.model.user import ACCOUNT
 
@@ -110,10 +111,7 @@ def _days_left(until_ms: int, now_ms: int) -> int:
 def tag_facts(tags: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """What tags in a request are to policies."""
     pairs = tuple(tags)
-    facts: dict[str, tuple[str, ...]] = {"s3:requestobjecttagkeys": tuple([name for name, _ in pairs])}
-    for name, value in pairs:
-        facts[f"s3:requestobjecttag/{name.lower()}"] = (value,)
-    return facts
+    return {"s3:requestobjecttagkeys": tuple([name for name, _ in pairs]), **tag_values("s3:requestobjecttag/", pairs)}
 
 
 def retention_facts(retention: Retention | None, now_ms: int) -> dict[str, tuple[str, ...]]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 Context = Mapping[str, tuple[str, ...]]
 """Condition keys of a request (lower-case) with their values; a key that does not apply is missing."""
+
+
+def tag_values(prefix: str, tags: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Tags as condition keys; those whose names differ in case only share one key, and none of their values is lost."""
+    values: dict[str, tuple[str, ...]] = {}
+    for name, value in tags:
+        key = prefix + name.lower()
+        values[key] = (*values.get(key, ()), value)
+    return values
 
 
 @dataclass(frozen=True, slots=True)

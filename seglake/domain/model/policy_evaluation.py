@@ -75,6 +75,10 @@ def is_public(policy: Policy) -> bool:
     Statements count one by one, and those that deny do not count. What ties: fixed values (no wildcard, no policy
     variable) of the keys that only a known caller has, or aws:SourceIp in networks of at least 8 (IPv6: 32) bits.
     """
+    return policy.once(_is_public)
+
+
+def _is_public(policy: Policy) -> bool:
     return any(_opens(statement) for statement in policy.statements)
 
 

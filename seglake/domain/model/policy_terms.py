@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -189,15 +190,24 @@ class Policy:
     source: str = field(compare=False)
     condition_keys: frozenset[str] = field(init=False, compare=False)
     _about: dict[str, tuple[Statement, ...]] = field(init=False, compare=False, repr=False)
+    _answers: dict[Callable[[Policy], bool], bool] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "condition_keys", frozenset().union(*[one.keys() for one in self.statements]))
         object.__setattr__(self, "_about", {})
+        object.__setattr__(self, "_answers", {})
 
     @property
     def users(self) -> frozenset[str]:
         """The names of the users that its principals mention."""
         return frozenset().union(*[one.principals.users for one in self.statements if one.principals is not None])
+
+    def once(self, question: Callable[[Policy], bool]) -> bool:
+        """The answer to a question about the policy alone; it is worked out the first time only."""
+        answer = self._answers.get(question)
+        if answer is None:
+            answer = self._answers[question] = question(self)
+        return answer
 
     def about(self, action: str) -> tuple[Statement, ...]:
         """The statements that cover ``action``, those that deny first; remembered."""

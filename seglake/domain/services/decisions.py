@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from seglake.domain.model.access import Asked, Context, Decision, Ground
+from seglake.domain.model.access import Asked, Context, Decision, Ground, tag_values
 from seglake.domain.model.acl import Acl, Group, acl_of, bucket_allows, object_allows
 from seglake.domain.model.bucket import Bucket
 from seglake.domain.model.bucket_config import ConfigKind, Configs
@@ -221,7 +221,5 @@ class _Judge:
             self._context = facts
         if any(key.startswith(_EXISTING_TAG) for key in policy.condition_keys):
             found = case.found()
-            tags = () if found is None else found.tags
-            return {**self._context, **{_EXISTING_TAG + name.lower(): (value,) for name, value in tags}}
+            return {**self._context, **tag_values(_EXISTING_TAG, () if found is None else found.tags)}
         return self._context
-

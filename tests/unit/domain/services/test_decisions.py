@@ -169,6 +169,16 @@ def test_conditions_see_the_request_and_the_tags_of_the_object() -> None:
     assert not allowed(BOB, GET, configs, found=version(Team="blue"), context={"aws:sourceip": ("11.1.2.3",)})
 
 
+def test_no_tag_hides_another_whose_name_differs_in_case() -> None:
+    deny = statement("Deny", "s3:GetObject", Condition={"StringEquals": {"s3:ExistingObjectTag/Class": "secret"}})
+    configs = {ConfigKind.POLICY: policy(statement("Allow", "s3:GetObject", user("bob")), deny)}
+    assert allowed(BOB, GET, configs, found=version(Class="open"))
+    assert not allowed(BOB, GET, configs, found=version(Class="secret", klass="x"))
+    manifest = version().manifest
+    for tags in ((("Class", "secret"), ("class", "open")), (("class", "open"), ("Class", "secret"))):
+        assert not allowed(BOB, GET, configs, found=Version(manifest, VersionState.ACTIVE, tags))
+
+
 def test_lists_count_only_where_ownership_allows_them() -> None:
     shared = to_text(canned(CannedAcl.AUTHENTICATED_READ, "ada", "ada"))
     open_ = {ConfigKind.OWNERSHIP: ACLS_ON, ConfigKind.PUBLIC_ACCESS: NOTHING_BLOCKED.to_text()}
