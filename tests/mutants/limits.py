@@ -68,10 +68,8 @@ LIMITS = (
         "who goes away while waiting keeps the place",
         f"{_UNIT}/test_throttle.py",
         f"{_HTTP}/throttle.py",
-        "            if place.done() and not place.cancelled():\n"
-        "                self.leave(holder)\n"
-        "            else:\n",
-        "            if not place.done() or place.cancelled():\n",
+        "            if not place.cancelled() and place.exception() is None:\n                self.leave(holder)\n",
+        "",
     ),
     _mutant(
         "an unsigned body is taken where it must not be",

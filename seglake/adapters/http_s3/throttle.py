@@ -18,15 +18,23 @@ PATIENCE_S = 30.0
 """A request that has waited this long is refused: shorter than the clients' own time limits (60 s, usually)."""
 
 
+LOOKS_PER_PATIENCE = 10
+"""How exactly that is kept."""
+
+_Waiting = tuple[asyncio.Future[None], float]
+"""Who waits, and the loop's time until when."""
+
+
 class Throttle:
-    """Places for each holder. One event loop."""
+    """Places for each holder. One event loop; who waits costs a future, and all who wait together one timer."""
 
     def __init__(self, places: int, *, waiting: int | None = None, patience_s: float = PATIENCE_S) -> None:
         self._places = places
         self._waiting_max = places * WAITING_PER_PLACE if waiting is None else waiting
         self._patience_s = patience_s
         self._taken: dict[str, int] = {}
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, deque[_Waiting]] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     def enter(self, holder: str) -> bool:
         """Takes a place at once; False when none is free, then ``turn`` waits for one."""
@@ -38,30 +46,29 @@ class Throttle:
 
     async def turn(self, holder: str) -> None:
         """Waits for a place. Busy when too many wait already, or when it took too long."""
-        queue = self._waiting.setdefault(holder, deque())
-        if len(queue) >= self._waiting_max:
-            if not queue:
-                del self._waiting[holder]
+        queue = self._waiting.get(holder)
+        if (0 if queue is None else len(queue)) >= self._waiting_max:
             raise Busy(f"{self._places} such requests are under way, which is the limit; try again")
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(place)
+        if queue is None:
+            queue = self._waiting[holder] = deque()
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[None] = loop.create_future()
+        queue.append((place, loop.time() + self._patience_s))
+        if self._timer is None:
+            self._timer = loop.call_later(self._patience_s / LOOKS_PER_PATIENCE, self._end_waiting)
         try:
-            async with asyncio.timeout(self._patience_s):
-                await place
-        except BaseException as end:
-            if place.done() and not place.cancelled():
+            await place
+        except asyncio.CancelledError:
+            # A place that was given at the same moment goes on to the next; a cancelled one is passed over.
+            if not place.cancelled() and place.exception() is None:
                 self.leave(holder)
-            else:
-                self._drop(holder, place)
-            if isinstance(end, TimeoutError):
-                raise Busy(f"{self._places} such requests are under way, and none ended in time; try again") from None
             raise
 
     def leave(self, holder: str) -> None:
         """Gives the place to who waits longest, or back."""
         queue = self._waiting.get(holder)
         while queue:
-            place = queue.popleft()
+            place, _ = queue.popleft()
             if not queue:
                 del self._waiting[holder]
             if not place.done():
@@ -73,9 +80,17 @@ class Throttle:
         else:
             del self._taken[holder]
 
-    def _drop(self, holder: str, place: asyncio.Future[None]) -> None:
-        queue = self._waiting.get(holder)
-        if queue is not None and place in queue:
-            queue.remove(place)
+    def _end_waiting(self) -> None:
+        """Refuses who has waited too long."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for holder, queue in tuple(self._waiting.items()):
+            while queue and (queue[0][1] <= now or queue[0][0].done()):
+                place, _ = queue.popleft()
+                if not place.done():
+                    hint = f"{self._places} such requests are under way, and none ended in time; try again"
+                    place.set_exception(Busy(hint))
             if not queue:
                 del self._waiting[holder]
+        again = self._patience_s / LOOKS_PER_PATIENCE
+        self._timer = loop.call_later(again, self._end_waiting) if self._waiting else None
