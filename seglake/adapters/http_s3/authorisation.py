@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from seglake.adapters.http_s3.exchange import Exchange
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
 from seglake.adapters.s3_protocol.operations import Operation
 from seglake.adapters.s3_protocol.request import RequestHead
 from seglake.adapters.s3_protocol.routing import Route
-from seglake.domain.model.access import Asked, Context
+from seglake.domain.model.access import Asked, Context, Facts
 from seglake.domain.model.bucket import Bucket
 from seglake.domain.model.bucket_config import ConfigKind
 from seglake.domain.model.credential import Identity
@@ -29,7 +27,7 @@ def authorise(
     target: tuple[str, str],
     identity: Identity | None,
     *,
-    context: Callable[[], Context],
+    context: Facts,
     grounds: Grounds,
 ) -> None:
     """Returns when every action that the request needs is allowed on its target. AccessDenied, S3Error."""
@@ -79,7 +77,7 @@ def authorise_document(x: Exchange, facts: Context) -> None:
         version = x.query.get("versionId")
         for action in x.route.actions(x.query, x.headers):
             asked = Asked(action, x.bucket, x.key, version)
-            x.services.access.authorize(x.identity, asked, lambda: {**x.context(), **facts}, x.grounds)
+            x.services.access.authorize(x.identity, asked, lambda keys: {**x.context(keys), **facts}, x.grounds)
 
 
 def _check_anonymous(head: RequestHead) -> None:

@@ -106,8 +106,8 @@ class FormGate:
         if x.config.require_content_md5:
             check_payload(x.config, Operation.PutObject, PayloadMode.UNSIGNED, in_header=False, expected=expected)
 
-        def context() -> Context:
-            made = {**x.context(), **request_context(head, None, now_ms=self._clock.now_ms())}
+        def context(keys: Collection[str]) -> Context:
+            made = {**x.context(keys), **request_context(keys, head, None, now_ms=self._clock.now_ms())}
             if claims is not None:
                 age_ms = max(0, self._clock.now_ms() - claims.timestamp * 1000)
                 made["aws:principalaccount"] = (ACCOUNT,)

@@ -6,7 +6,8 @@ Amazon S3".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from seglake.adapters.s3_protocol.claims import Claims
@@ -17,91 +18,102 @@ from seglake.domain.model.object_lock import Retention
 from seglake.domain.model.user import ACCOUNT
 
 DAY_MS = 86_400_000
+
 _REMAINING = "s3:object-lock-remaining-retention-days"
 
-# Condition keys that are a query parameter, and those that are a header of the same name.
-_PARAMETERS = {
-    "prefix": "s3:prefix",
-    "delimiter": "s3:delimiter",
-    "max-keys": "s3:max-keys",
-    "versionId": "s3:versionid",
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the finders look at."""
+
+    head: RequestHead
+    claims: Claims | None
+    now_ms: int
+    tls_version: str
+
+
+Finder = Callable[[_Request], str | None]
+
+
+def _parameter(name: str) -> Finder:
+    return lambda request: request.head.query.get(name)
+
+
+def _header(name: str) -> Finder:
+    return lambda request: request.head.headers.get(name)
+
+
+def _auth_type(request: _Request) -> str | None:
+    if request.claims is None:
+        return None
+    return "REST-QUERY-STRING" if request.claims.presigned else "REST-HEADER"
+
+
+def _signature_age(request: _Request) -> str | None:
+    claims = request.claims
+    return None if claims is None else str(max(0, request.now_ms - claims.timestamp * 1000))
+
+
+def _days_retained(request: _Request) -> str | None:
+    until = request.head.headers.get("x-amz-object-lock-retain-until-date")
+    until_ms = parse_iso_date(until) if until else None
+    return None if until_ms is None else str(_days_left(until_ms, request.now_ms))
+
+
+_FINDERS: dict[str, Finder] = {
+    "aws:currenttime": lambda request: iso_date(request.now_ms),
+    "aws:epochtime": lambda request: str(request.now_ms // 1000),
+    "aws:principalaccount": lambda request: None if request.claims is None else ACCOUNT,
+    "aws:referer": _header("referer"),
+    "aws:securetransport": lambda request: "true" if request.head.secure else "false",
+    "aws:sourceip": lambda request: request.head.peer or None,
+    "aws:useragent": _header("user-agent"),
+    "s3:authtype": _auth_type,
+    "s3:delimiter": _parameter("delimiter"),
+    "s3:if-match": _header("if-match"),
+    "s3:if-none-match": _header("if-none-match"),
+    "s3:max-keys": _parameter("max-keys"),
+    "s3:object-lock-legal-hold": _header("x-amz-object-lock-legal-hold"),
+    "s3:object-lock-mode": _header("x-amz-object-lock-mode"),
+    _REMAINING: _days_retained,
+    "s3:object-lock-retain-until-date": _header("x-amz-object-lock-retain-until-date"),
+    "s3:prefix": _parameter("prefix"),
+    "s3:resourceaccount": lambda _request: ACCOUNT,
+    "s3:signatureage": _signature_age,
+    "s3:signatureversion": lambda request: None if request.claims is None else "AWS4-HMAC-SHA256",
+    "s3:tlsversion": lambda request: request.tls_version.removeprefix("TLSv") or None,
+    "s3:versionid": _parameter("versionId"),
 }
-_HEADERS = (
-    "x-amz-acl",
-    "x-amz-content-sha256",
-    "x-amz-copy-source",
-    "x-amz-grant-full-control",
-    "x-amz-grant-read",
-    "x-amz-grant-read-acp",
-    "x-amz-grant-write",
-    "x-amz-grant-write-acp",
-    "x-amz-metadata-directive",
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id",
-    "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-storage-class",
-)
-_NAMED = {
-    "referer": "aws:referer",
-    "user-agent": "aws:useragent",
-    "if-match": "s3:if-match",
-    "if-none-match": "s3:if-none-match",
-    "x-amz-object-lock-mode": "s3:object-lock-mode",
-    "x-amz-object-lock-legal-hold": "s3:object-lock-legal-hold",
-    "x-amz-object-lock-retain-until-date": "s3:object-lock-retain-until-date",
-}
+_SAME_NAME = "s3:x-amz-"
+_ANY_HEADER = "header:"
+_REQUEST_TAG = "s3:requestobjecttag"
 
 
 def request_context(
-    head: RequestHead, claims: Claims | None, *, now_ms: int, tls_version: str = ""
+    keys: Collection[str], head: RequestHead, claims: Claims | None, *, now_ms: int, tls_version: str = ""
 ) -> dict[str, tuple[str, ...]]:
-    """Lower-case condition keys with their values. ``tls_version`` is as Python's ssl module names it (``TLSv1.3``)."""
-    headers = head.headers
-    context: dict[str, tuple[str, ...]] = {
-        "aws:currenttime": (iso_date(now_ms),),
-        "aws:epochtime": (str(now_ms // 1000),),
-        "aws:securetransport": ("true" if head.secure else "false",),
-        "s3:resourceaccount": (ACCOUNT,),
-    }
-    if head.peer:
-        context["aws:sourceip"] = (head.peer,)
-    if tls_version:
-        context["s3:tlsversion"] = (tls_version.removeprefix("TLSv"),)
-    for name, key in _PARAMETERS.items():
-        if name in head.query:
-            context[key] = (head.query[name],)
-    for name in _HEADERS:
-        if name in headers:
-            context[f"s3:{name}"] = (headers[name],)
-    for name, key in _NAMED.items():
-        if name in headers:
-            context[key] = (headers[name],)
-    for name, value in headers.items():
-        context[f"header:{name}"] = (value,)
-    _add_signature(context, claims, now_ms)
-    _add_tags(context, headers.get("x-amz-tagging"))
-    _add_retention(context, headers.get("x-amz-object-lock-retain-until-date"), now_ms)
+    """The values of those of ``keys`` (lower-case condition keys) that the request has.
+
+    ``tls_version`` is as Python's ssl module names it (``TLSv1.3``).
+    """
+    request = _Request(head, claims, now_ms, tls_version)
+    context: dict[str, tuple[str, ...]] = {}
+    for key in keys:
+        if key.startswith(_REQUEST_TAG):
+            tagging = head.headers.get("x-amz-tagging")
+            if tagging:
+                context.update(tag_facts(parse_qsl(tagging, keep_blank_values=True)))
+            continue
+        find = _FINDERS.get(key)
+        if find is not None:
+            value = find(request)
+        elif key.startswith(_SAME_NAME):
+            value = head.headers.get(key[3:])
+        else:
+            value = head.headers.get(key[len(_ANY_HEADER) :]) if key.startswith(_ANY_HEADER) else None
+        if value is not None:
+            context[key] = (value,)
     return context
-
-
-def _add_signature(context: dict[str, tuple[str, ...]], claims: Claims | None, now_ms: int) -> None:
-    if claims is None:
-        return
-    context["aws:principalaccount"] = (ACCOUNT,)
-    context["s3:signatureversion"] = ("AWS4-HMAC-SHA256",)
-    context["s3:authtype"] = ("REST-QUERY-STRING" if claims.presigned else "REST-HEADER",)
-    context["s3:signatureage"] = (str(max(0, now_ms - claims.timestamp * 1000)),)
-
-
-def _add_tags(context: dict[str, tuple[str, ...]], tagging: str | None) -> None:
-    if tagging:
-        context.update(tag_facts(parse_qsl(tagging, keep_blank_values=True)))
-
-
-def _add_retention(context: dict[str, tuple[str, ...]], until: str | None, now_ms: int) -> None:
-    until_ms = parse_iso_date(until) if until else None
-    if until_ms is not None:
-        context[_REMAINING] = (str(_days_left(until_ms, now_ms)),)
 
 
 def _days_left(until_ms: int, now_ms: int) -> int:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 Context = Mapping[str, tuple[str, ...]]
 """Condition keys of a request (lower-case) with their values; a key that does not apply is missing."""
+
+
+Facts = Callable[[Collection[str]], Context]
+"""Gives the values of the condition keys that are asked for, as far as the request has them."""
+
+
+def no_facts(_keys: Collection[str], /) -> Context:
+    """The facts of what no request asked for."""
+    return {}
 
 
 def tag_values(prefix: str, tags: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -21,7 +21,7 @@ def evaluate(policy: Policy, query: AccessQuery) -> Verdict | None:
     if resource != "*":
         assert resource.startswith(RESOURCE_PREFIX), "a resource is an S3 ARN or *"
         resource = resource[_PREFIX_LENGTH:]
-    for statement in policy.about(query.action):
+    for statement in policy.about(query.action, query.principal, query.canonical_id):
         if statement.applies(query, resource):
             return statement.verdict
     return None

@@ -13,6 +13,8 @@ from .policy_patterns import Context, Glob, Pattern, Variable
 from .user import user_arn
 
 RESOURCE_PREFIX = "arn:aws:s3:::"
+PLACES_REMEMBERED_MAX = 1024
+"""Actions of principals that a policy remembers its statements for."""
 
 
 class Effect(StrEnum):
@@ -72,9 +74,9 @@ class Principals:
     canonical_ids: frozenset[str] = frozenset()
     negated: bool = False
 
-    def include(self, query: AccessQuery) -> bool:
-        """Whether the statement is about the one who asks."""
-        named = self.everyone or query.principal.name in self.users or query.canonical_id in self.canonical_ids
+    def include(self, name: str | None, canonical_id: str) -> bool:
+        """Whether the statement is about the one who asks: a user's name (None: anonymous) and canonical id."""
+        named = self.everyone or name in self.users or canonical_id in self.canonical_ids
         return named is not self.negated
 
 
@@ -164,10 +166,7 @@ class Statement:
         object.__setattr__(self, "_needs", tuple([variable for variable in needs if variable.default is None]))
 
     def applies(self, query: AccessQuery, name: str) -> bool:
-        """Whether the statement is about the request (its action apart); ``name`` is its resource's ``bucket/key``."""
-        principals = self.principals
-        if principals is not None and not principals.include(query):
-            return False
+        """Whether the statement is about the request (action and principal apart); ``name`` is ``bucket/key``."""
         context = query.context
         if not self.resources.include(name, context):
             return False
@@ -189,7 +188,7 @@ class Policy:
     statements: tuple[Statement, ...]
     source: str = field(compare=False)
     condition_keys: frozenset[str] = field(init=False, compare=False)
-    _about: dict[str, tuple[Statement, ...]] = field(init=False, compare=False, repr=False)
+    _about: dict[tuple[str, str | None, str], tuple[Statement, ...]] = field(init=False, compare=False, repr=False)
     _answers: dict[Callable[[Policy], bool], bool] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -209,12 +208,19 @@ class Policy:
             answer = self._answers[question] = question(self)
         return answer
 
-    def about(self, action: str) -> tuple[Statement, ...]:
-        """The statements that cover ``action``, those that deny first; remembered."""
-        found = self._about.get(action)
+    def about(self, action: str, principal: Principal, canonical_id: str) -> tuple[Statement, ...]:
+        """The statements that are about this action of this principal, those that deny first; remembered."""
+        place = (action, principal.name, canonical_id)
+        found = self._about.get(place)
         if found is None:
             assert action in ACTIONS, f"{action} is missing in model/actions.py"
-            covering = [one for one in self.statements if action in one.actions]
-            found = tuple(sorted(covering, key=lambda one: one.effect is Effect.ALLOW))
-            self._about[action] = found
+            if len(self._about) >= PLACES_REMEMBERED_MAX:
+                self._about.clear()
+            covering = [
+                one
+                for one in self.statements
+                if action in one.actions
+                and (one.principals is None or one.principals.include(principal.name, canonical_id))
+            ]
+            found = self._about[place] = tuple(sorted(covering, key=lambda one: one.effect is Effect.ALLOW))
         return found

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from seglake.domain.model.access import Asked, Context, Decision
+from seglake.domain.model.access import Asked, Decision, Facts, no_facts
 from seglake.domain.model.bucket import Bucket
 from seglake.domain.model.bucket_config import NO_CONFIGS, Configs
 from seglake.domain.model.credential import Credential, Identity, KeyPolicy
@@ -62,11 +61,6 @@ class Known:
     identity: Identity
     secret: str = field(repr=False)
     grounds: Grounds
-
-
-def no_context() -> Context:
-    """The context of what no request asked for."""
-    return {}
 
 
 class Access:
@@ -126,7 +120,7 @@ class Access:
         self,
         identity: Identity | None,
         asked: Asked,
-        context: Callable[[], Context] = no_context,
+        context: Facts = no_facts,
         grounds: Grounds | None = None,
     ) -> None:
         """Returns when allowed, else AccessDenied. ``identity`` None is an anonymous request."""
@@ -148,7 +142,7 @@ class Access:
         self,
         identity: Identity | None,
         asked: Asked,
-        context: Callable[[], Context] = no_context,
+        context: Facts = no_facts,
         grounds: Grounds | None = None,
     ) -> Decision:
         """The decision with its reason."""
@@ -186,7 +180,7 @@ class Access:
         self,
         identity: Identity | None,
         asked: Asked,
-        context: Callable[[], Context] = no_context,
+        context: Facts = no_facts,
         grounds: Grounds | None = None,
     ) -> bool:
         """Whether it is allowed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from seglake.domain.model.access import Asked, Context, Decision, Ground, tag_values
+from seglake.domain.model.access import Asked, Decision, Facts, Ground, tag_values
 from seglake.domain.model.acl import Acl, Group, acl_of, bucket_allows, object_allows
 from seglake.domain.model.bucket import Bucket
 from seglake.domain.model.bucket_config import ConfigKind, Configs
@@ -46,7 +46,11 @@ _OWN_POLICY = frozenset(("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteB
 _OBJECT_OWNERS = ("s3:GetObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", "s3:PutObjectTagging")
 """Where ACLs count, these belong to the object's owner and not to the bucket's."""
 
+_STORE_ACTIONS = "seglake:"
+"""What concerns the store as a whole; a key's policy has to name it, unless the key is root's and unlimited (A11)."""
+
 _EXISTING_TAG = "s3:existingobjecttag/"
+_OF_PRINCIPAL: dict[str, Callable[[str], str]] = {"aws:principalarn": user_arn, "aws:username": str, "aws:userid": str}
 _CREATE = "s3:CreateBucket"
 _EVERYBODY = (Group.ALL_USERS, Group.AUTHENTICATED_USERS)
 
@@ -63,7 +67,7 @@ class Case:
     bucket: Bucket | None
     configs: Configs
     site: int
-    context: Callable[[], Context]
+    context: Facts
     found: Found
     listed_public: bool = False
     """The operator named the bucket in --public-buckets."""
@@ -109,6 +113,8 @@ def _owned(case: Case) -> Decision | None:
     identity, asked, bucket = case.identity, case.asked, case.bucket
     if identity is None or identity.policy not in (KeyPolicy.READ_WRITE, KeyPolicy.READ_ONLY):
         return None
+    if asked.action.startswith(_STORE_ACTIONS) and not identity.is_root:
+        return None
     if identity.user == ROOT:
         return Decision(True, Ground.ROOT, "keys of root reach everything")
     if not asked.bucket or asked.action == _CREATE:
@@ -146,11 +152,10 @@ def _by(ground: Ground, verdict: Verdict, *, allowed: bool) -> Decision:
 class _Judge:
     """The documents of one case; the query and the context are made once, and only when a document is there."""
 
-    __slots__ = ("_case", "_context", "_policy", "_principal")
+    __slots__ = ("_case", "_policy", "_principal")
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._context: Context | None = None
         text = case.configs.get(ConfigKind.POLICY)
         self._policy = None if text is None else parse_policy(text, principals=True)
         identity = case.identity
@@ -204,22 +209,22 @@ class _Judge:
         case, principal = self._case, self._principal
         identity = case.identity
         canonical = "" if identity is None else canonical_id(case.site, identity.user)
-        query = AccessQuery(principal, canonical, case.asked.action, case.asked.resource, self._facts(policy))
-        return evaluate(policy, query)
+        action = case.asked.action
+        if not policy.about(action, principal, canonical):
+            return None
+        return evaluate(policy, AccessQuery(principal, canonical, action, case.asked.resource, self._facts(policy)))
 
     def _facts(self, policy: Policy) -> Mapping[str, tuple[str, ...]]:
         """The request's context with what only the store knows."""
-        case = self._case
-        if not policy.condition_keys:
+        case, keys = self._case, policy.condition_keys
+        if not keys:
             return {}
-        if self._context is None:
-            facts = dict(case.context())
-            identity = case.identity
-            if identity is not None:
-                facts["aws:principalarn"] = (user_arn(identity.user),)
-                facts["aws:username"] = facts["aws:userid"] = (identity.user,)
-            self._context = facts
-        if any(key.startswith(_EXISTING_TAG) for key in policy.condition_keys):
-            found = case.found()
-            return {**self._context, **tag_values(_EXISTING_TAG, () if found is None else found.tags)}
-        return self._context
+        facts = dict(case.context(keys))
+        for key in keys:
+            if key in _OF_PRINCIPAL:
+                if case.identity is not None:
+                    facts[key] = (_OF_PRINCIPAL[key](case.identity.user),)
+            elif key.startswith(_EXISTING_TAG):
+                found = case.found()
+                facts.update(tag_values(_EXISTING_TAG, () if found is None else found.tags))
+        return facts

@@ -77,7 +77,7 @@ async def put_retention(x: Exchange) -> web.StreamResponse:
     """API: PutObjectRetention; an empty Retention removes it."""
     version, lifted = x.version, bypass(x)
     wanted = object_lock.parse_retention(await read_document(x, digest_required=True))
-    now_ms = int(x.context()["aws:epochtime"][0]) * 1000
+    now_ms = int(x.context(("aws:epochtime",))["aws:epochtime"][0]) * 1000
     authorise_document(x, retention_facts(wanted, now_ms))
     await x.services.locking.set(SetLock(x.bucket, x.key, version, retention=wanted, bypass=lifted))
     return answer(x.request_id)

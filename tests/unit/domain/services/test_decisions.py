@@ -62,7 +62,9 @@ def case(
     public: bool = False,
     context: dict[str, tuple[str, ...]] | None = None,
 ) -> Case:
-    return Case(identity, asked, bucket, configs or {}, 1, lambda: context or {}, lambda: found, listed_public=public)
+    return Case(
+        identity, asked, bucket, configs or {}, 1, lambda _keys: context or {}, lambda: found, listed_public=public
+    )
 
 
 def allowed(*args: Any, **named: Any) -> bool:
