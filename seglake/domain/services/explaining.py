@@ -65,7 +65,7 @@ class Explaining:
         identity, obstacle = self._identity(question)
         if obstacle:
             return Explanation(identity, asked, Decision(False, Ground.NOTHING, obstacle))
-        return Explanation(identity, asked, self._access.decide(identity, asked, lambda: context))
+        return Explanation(identity, asked, self._access.decide(identity, asked, lambda _keys: context))
 
     def _identity(self, question: Question) -> tuple[Identity | None, str]:
         """Who it is, and what keeps every request of theirs out."""

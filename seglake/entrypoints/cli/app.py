@@ -11,7 +11,25 @@ import typer
 
 import seglake
 
-from . import checks, inspect, keys, lifecycle, rebuild, server, status
+from . import (
+    buckets,
+    checks,
+    database,
+    garbage,
+    health,
+    inspect,
+    keys,
+    lifecycle,
+    maintenance,
+    policies,
+    rebuild,
+    ring_keys,
+    server,
+    snapshots,
+    status,
+    support,
+    users,
+)
 
 app = typer.Typer(
     name="seglake",
@@ -40,9 +58,20 @@ def _options(
 
 
 server.register(app)
+health.register(app)
 status.register(app)
 checks.register(app)
 rebuild.register(app)
 inspect.register(app)
 lifecycle.register(app)
+snapshots.register(app)
+support.register(app)
+database.register(app)
+garbage.register(app)
+maintenance.register(app)
 keys.register(app)
+app.add_typer(users.group(), name="users")
+app.add_typer(buckets.group(), name="buckets")
+app.add_typer(policies.bucket_policy_group(), name="bucket-policy")
+app.add_typer(policies.policy_group(), name="policy")
+app.add_typer(ring_keys.group(), name="kms-keys")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from . import access_keys
 from .output import EXIT_UNUSABLE, DataDir, Json, offline_settings, print_json, print_table, quiet_log, told
 
 
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
     keys = typer.Typer(help="Access keys.", no_args_is_help=True, rich_markup_mode=None)
     keys.command()(root)
     keys.command("rotate-master")(rotate_master)
+    access_keys.register(keys)
     app.add_typer(keys, name="keys")
 
 

@@ -6,20 +6,20 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seglake.domain.model.errors import InvalidArgument
-from seglake.entrypoints.settings import Settings, load_settings
+from seglake.entrypoints.settings import load_settings
 from seglake.entrypoints.units import parse_duration
 
-from .output import DataDir, Json, human_size, print_json, quiet_log, told
+from .asking import asking
+from .output import DataDir, Json, human_size, print_json, shown, told
 
 if TYPE_CHECKING:
-    from seglake.domain.model.lifecycle import Lifecycle, Rule
-    from seglake.domain.services.lifecycle_scan import Due
+    from seglake.domain.model.lifecycle import Rule
+    from seglake.entrypoints.admin_channel import Channel
 
 Bucket = Annotated[str, typer.Argument(help="The bucket.", metavar="BUCKET", show_default=False)]
 At = Annotated[
@@ -33,7 +33,7 @@ At = Annotated[
 ]
 Day = Annotated[
     str | None,
-    typer.Option("--lifecycle-day", help="Length of a day. [env var: SEGLAKE_LIFECYCLE_DAY] [default: 86400s]"),
+    typer.Option("--lifecycle-day", help="Length of a day, if not the store's own.", show_default=False),
 ]
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?Z?)?", re.ASCII)
@@ -41,14 +41,19 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    app.add_typer(group())
+
+
+def group() -> typer.Typer:
+    """The commands."""
     commands = typer.Typer(
         name="lifecycle",
-        help="What a bucket's lifecycle rules are, and what they will remove. The server must be stopped.",
+        help="What a bucket's lifecycle rules are, and what they will remove.",
         no_args_is_help=True,
     )
     commands.command()(show)
     commands.command()(explain)
-    app.add_typer(commands)
+    return commands
 
 
 def show(bucket: Bucket, *, data_dir: DataDir = None, as_json: Json = False) -> None:
@@ -56,18 +61,16 @@ def show(bucket: Bucket, *, data_dir: DataDir = None, as_json: Json = False) -> 
 
     Example: seglake lifecycle show backups --data-dir ./data
     """
-    from seglake.domain.services.facts import bucket_named
-    from seglake.domain.services.lifecycle_scan import lifecycle_of
-    from seglake.entrypoints.offline import open_store
+    from seglake.domain.model.lifecycle import parse_text
 
-    with told(as_json=as_json), open_store(_settings(data_dir, None), quiet_log()) as store:
-        found = store.metadata.read(lambda view: lifecycle_of(view, bucket_named(view, bucket)))
+    with asking(data_dir, as_json=as_json) as channel:
+        result = channel.call("lifecycle.show", {"bucket": bucket})
     if as_json:
-        print_json({"bucket": bucket, "rules": _rules_json(found)})
-    elif found is None:
+        print_json(result)
+    elif not result["rules"]:
         print(f"the bucket {bucket} has no lifecycle rules")
     else:
-        for rule in found.rules:
+        for rule in parse_text(json.dumps(result)).rules:
             print("\n".join(_rule_lines(rule)))
 
 
@@ -79,22 +82,23 @@ def explain(bucket: Bucket, *, at: At = "", day: Day = None, data_dir: DataDir =
 
     Examples: seglake lifecycle explain backups --at +7d; seglake lifecycle explain logs --at 2030-01-31 --json
     """
-    from seglake.domain.services.lifecycle_scan import explain as explained
-    from seglake.domain.services.lifecycle_scan import moment
-    from seglake.entrypoints.offline import open_store
+    from seglake.adapters.system.clock import SystemClock
 
     with told(as_json=as_json):
-        settings = _settings(data_dir, day)
-        with open_store(settings, quiet_log()) as store:
-            at_ms = parse_time(at, store.context.clock.now_ms())
-            head = {"bucket": bucket, "at": moment(at_ms), "lifecycle_day_s": settings.lifecycle_day}
-            write = _write_json if as_json else _write_table
-            day_ms = settings.lifecycle_day_ms
-            store.metadata.read(lambda view: write(head, explained(view, bucket, at_ms, day_ms=day_ms)))
+        day_ms = None if day is None else load_settings(lifecycle_day=day).lifecycle_day_ms
+        asked = {"bucket": bucket, "at_ms": parse_time(at, SystemClock().now_ms()), "day_ms": day_ms}
+    with asking(data_dir, as_json=as_json) as channel:
+        first = channel.call("lifecycle.explain", asked)
+        (_write_json if as_json else _write_table)(first, _rows(channel, asked, first))
 
 
-def _settings(data_dir: Path | None, day: str | None) -> Settings:
-    return load_settings(data_dir=data_dir, ephemeral=False, lifecycle_day=day)
+def _rows(channel: Channel, asked: dict[str, Any], first: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What is due, page after page."""
+    page = first
+    yield from page["due"]
+    while page["cursor"] is not None:
+        page = channel.call("lifecycle.explain", {**asked, "cursor": page["cursor"]})
+        yield from page["due"]
 
 
 def parse_time(text: str, now_ms: int) -> int:
@@ -111,83 +115,48 @@ def parse_time(text: str, now_ms: int) -> int:
     raise InvalidArgument("--at", text, "write for example 2030-01-31, 2030-01-31T12:00:00Z or +7d")
 
 
-def _row(due: Due) -> dict[str, Any]:
-    from seglake.domain.services.lifecycle_scan import moment
-
-    decision = due.decision
-    subject: dict[str, Any] = {"version": due.version, "size": due.size}
-    if due.upload:
-        subject = {"upload": due.upload}
-    return {
-        "key": due.key,
-        **subject,
-        "action": decision.action.value,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "due": moment(decision.due_ms),
-        "kept": due.kept or None,
-    }
-
-
-def _write_json(head: dict[str, Any], dues: Iterator[Due]) -> None:
+def _write_json(head: dict[str, Any], rows: Iterator[dict[str, Any]]) -> None:
     """One document, written row by row: a bucket has any number of versions."""
-    rows = map(_row, dues)
-    first = next(rows, None)  # an error comes before the document
     print("{")
-    for name, value in head.items():
-        print(f'  "{name}": {json.dumps(value, ensure_ascii=False)},')
+    for name in ("bucket", "at", "lifecycle_day_s"):
+        print(f'  "{name}": {json.dumps(head[name], ensure_ascii=False)},')
     print('  "due": [', end="")
     count = 0
-    row = first
-    while row is not None:
+    for row in rows:
         print("," if count else "", f"\n    {json.dumps(row, ensure_ascii=False)}", sep="", end="")
         count += 1
-        row = next(rows, None)
     print("\n  ]," if count else "],")
     print(f'  "count": {count}\n}}')
 
 
-def _write_table(head: dict[str, Any], dues: Iterator[Due]) -> None:
+def _write_table(head: dict[str, Any], rows: Iterator[dict[str, Any]]) -> None:
     """One line each, in columns that need no look ahead; keys come last because they may be long."""
     count = kept = 0
     line = "{:<17}  {:<20}  {:<20}  {:>10}  {}"
-    for due in dues:
+    for row in rows:
         if not count:
             print(line.format("ACTION", "DUE SINCE", "VERSION", "SIZE", "KEY, RULE AND REASON"))
-        row = _row(due)
-        size = human_size(due.size) if "size" in row else ""
-        shown = row.get("version") or "upload"
-        reason = f"{_shown(due.key)}  (rule {_shown(row['rule'])}: {row['reason']})"
-        if due.kept:
+        size = human_size(row["size"]) if "size" in row else ""
+        version = row.get("version") or "upload"
+        reason = f"{shown(row['key'])}  (rule {shown(row['rule'])}: {row['reason']})"
+        if row["kept"]:
             kept += 1
-            reason += f"  STAYS: {due.kept}"
-        print(line.format(row["action"], row["due"], shown, size, reason))
+            reason += f"  STAYS: {row['kept']}"
+        print(line.format(row["action"], row["due"], version, size, reason))
         count += 1
     locked = f", {kept:,} of them locked" if kept else ""
     print(f"{count:,} due in {head['bucket']} at {head['at']}{locked}")
-
-
-def _shown(text: str) -> str:
-    """A name that cannot move a terminal's cursor."""
-    return text if text.isprintable() else json.dumps(text)
-
-
-def _rules_json(found: Lifecycle | None) -> list[dict[str, Any]]:
-    from seglake.domain.model.lifecycle import to_text
-
-    rules: list[dict[str, Any]] = [] if found is None else json.loads(to_text(found))["rules"]
-    return rules
 
 
 def _rule_lines(rule: Rule) -> Iterator[str]:
     from seglake.domain.services.lifecycle_scan import moment
 
     chosen, expiration, noncurrent = rule.filter, rule.expiration, rule.noncurrent
-    conditions = [] if not chosen.prefix else [f"prefix {_shown(chosen.prefix)}"]
-    conditions += [f"tag {_shown(name)}={_shown(value)}" for name, value in chosen.tags]
+    conditions = [] if not chosen.prefix else [f"prefix {shown(chosen.prefix)}"]
+    conditions += [f"tag {shown(name)}={shown(value)}" for name, value in chosen.tags]
     conditions += [] if chosen.above is None else [f"larger than {chosen.above:,} bytes"]
     conditions += [] if chosen.below is None else [f"smaller than {chosen.below:,} bytes"]
-    yield f"{_shown(rule.id)}: {'enabled' if rule.enabled else 'disabled'}, {', '.join(conditions) or 'everything'}"
+    yield f"{shown(rule.id)}: {'enabled' if rule.enabled else 'disabled'}, {', '.join(conditions) or 'everything'}"
     if expiration is not None and expiration.days is not None:
         yield f"  expires current versions after {expiration.days} days"
     if expiration is not None and expiration.date_ms is not None:

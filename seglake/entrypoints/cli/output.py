@@ -77,6 +77,22 @@ def print_table(rows: Sequence[tuple[str, str]]) -> None:
         print(f"{name:<{width}}  {value}")
 
 
+def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]], *, none: str) -> None:
+    """A table for people; ``none`` is said when it has no rows. No text in it can move a terminal's cursor."""
+    if not rows:
+        print(none)
+        return
+    table = [list(heads), *[[shown(cell) for cell in row] for row in rows]]
+    widths = [max([len(row[column]) for row in table]) for column in range(len(heads))]
+    for row in table:
+        print("  ".join([f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]).rstrip())
+
+
+def shown(text: str) -> str:
+    """A text as it is, or quoted when it holds what a terminal would obey."""
+    return text if text.isprintable() else json.dumps(text)
+
+
 def findings_json(findings: Sequence[Finding]) -> list[dict[str, str]]:
     """Findings for a document."""
     return [{"severity": str(f.severity), "where": f.where, "text": f.text} for f in findings]

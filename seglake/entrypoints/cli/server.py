@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 from typer.core import TyperCommand
 
@@ -75,17 +76,20 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
         kind, flag = bool | None, f"{flag}/--no-{flag.removeprefix('--')}"
     elif name.endswith(("_dir", "_file")) or name in ("tls_cert", "tls_key"):
         kind = Path | None
-    default = "" if field.default in (None, "", ()) else f" [default: {_shown(field.default)}]"
+    default = "" if field.default in (None, "", ()) else f" [default: {shown_default(field)}]"
     text = f"{field.description} [env var: {PREFIX}{name.upper()}]{default}"
     option = typer.Option(flag, help=text, show_default=False)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
 
 
-def _shown(value: object) -> str:
+def shown_default(field: FieldInfo) -> str:
+    """A setting's default as people write it: a size with its unit, a duration in seconds."""
+    value = field.default
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
-        return f"{value:g}s"
+        # Durations are read as text too; a share is a plain number.
+        return f"{value:g}s" if any(isinstance(one, BeforeValidator) for one in field.metadata) else f"{value:g}"
     if isinstance(value, int) and value >= 1024:
         for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
             if value % size == 0:
