@@ -16,7 +16,7 @@ from seglake.entrypoints.settings import load_settings
 ACCESS_KEY = "test"
 SECRET_KEY = "testsecret"
 
-_DEFAULTS: dict[str, Any] = {"addr": "127.0.0.1:0", "shutdown_timeout": 1.0}
+_DEFAULTS: dict[str, Any] = {"addr": "127.0.0.1:0", "ops_addr": "off", "shutdown_timeout": 1.0}
 
 
 @dataclass(frozen=True, slots=True)

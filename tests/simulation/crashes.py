@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Protocol
 
 from seglake.adapters.filesystem.crash_files import CrashFileSystem
 
@@ -37,11 +38,30 @@ class Report:
         self.violations += other.violations
 
 
-def crash_everywhere(workload: Named, *, seed: int, limit: int, effort: int = 1) -> Report:
+class Check(Protocol):
+    """What must hold after a disk was opened again; which of the ledger's states it showed."""
+
+    def __call__(
+        self,
+        image: CrashFileSystem,
+        ledger: Ledger,
+        first: int,
+        last: int,
+        options: Options,
+        *,
+        thorough: bool,
+        number: int,
+    ) -> int: ...
+
+
+def crash_everywhere(
+    workload: Named, *, seed: int, limit: int, effort: int = 1, check: Check | None = None
+) -> Report:
     """Runs the workload once, then checks up to ``limit`` of the disks that a power failure in it might have left.
 
     The greater the ``effort``, the more subsets of what was not synced are tried at each operation.
     """
+    check = check or check_disk
     random = Random(f"{workload.name} {seed}")
     disk = CrashFileSystem()
     capture = Capture(random, exhaustive=min(12, 2 + effort), samples=min(256, 2 * effort), per_boundary=5 * effort)
@@ -52,7 +72,7 @@ def crash_everywhere(workload: Named, *, seed: int, limit: int, effort: int = 1)
     report = Report(capture.boundaries, len(states))
     for number, (image, first, last, label) in enumerate(states):
         try:
-            check_disk(image, session.ledger, first, last, workload.options, thorough=number % 8 == 0, number=number)
+            check(image, session.ledger, first, last, workload.options, thorough=number % 8 == 0, number=number)
         except Exception as error:  # noqa: BLE001 - whatever a crash leads to is told with its seed
             where = f"{workload.name} (seed {seed}), state {number}, in operation {last}, {label}"
             report.violations.append(f"{where}: {type(error).__name__}: {error}")

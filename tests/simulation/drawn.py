@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from seglake.domain.model.bucket import Versioning
@@ -30,8 +31,11 @@ from .operations import (
 from .refusals import BrokenPut, LateRefusal
 from .session import (
     Checkpoint,
+    CloseUploads,
+    Collect,
     MoveClock,
     Reopen,
+    RewriteSegments,
     Seal,
     Session,
     Together,
@@ -210,3 +214,43 @@ def drawn(seed: int, length: int) -> Named:
             yield draw.next(session)
 
     return Named(f"drawn-{seed}", run, options)
+
+
+class Tidying(Drawn):
+    """Collects garbage and rewrites segments in between, whenever it likes."""
+
+    SIZES = (0, 1, 100, 2048, 2049, 5000, 5000)
+
+    def operate(self, session: Session) -> Operation:
+        kind = self.random.randrange(6)
+        if kind == 0:
+            return super().operate(session)
+        if kind <= 2:
+            return Collect(sweep=self.random.random() < 0.7)
+        if kind == 3:
+            return CloseUploads()
+        return RewriteSegments(self.random.choice((0.3, 0.9, 2.0)), sweep=self.random.random() < 0.7)
+
+    def next(self, session: Session) -> Operation:
+        """More of what makes garbage, and of what collects it."""
+        if self.random.random() < 0.35:
+            return self.random.choice((self.remove, self.operate))(session)
+        return super().next(session)
+
+
+def tidying_options(draw: Drawn) -> Options:
+    """Options of a store with small segments, drawn."""
+    return replace(drawn_options(draw), segment_size=draw.random.choice((2048, 4096, 16 << 10)), rewrites=True)
+
+
+def tidying(seed: int, length: int) -> Named:
+    """A random workload that collects its garbage."""
+    draw = Tidying(seed)
+    options = tidying_options(draw)
+
+    def run(session: Session) -> Iterator[Operation]:
+        yield MakeBucket(draw.bucket())
+        for _ in range(length - 1):
+            yield draw.next(session)
+
+    return Named(f"tidying-{seed}", run, options)

@@ -12,6 +12,8 @@ from seglake.adapters.filesystem.crash_files import CrashFileSystem
 from seglake.domain.model.encryption import SSE_S3
 from seglake.domain.model.errors import StorageFull, StoreFailed
 from seglake.domain.ports.files import FileSystem
+from seglake.domain.services.gc import Doom
+from seglake.domain.services.keeping import over
 
 from .ledger import Ledger
 from .model import Model, Refusal
@@ -42,6 +44,40 @@ class Seal(Operator):
         if self.idle:
             stack.clock.ms += int(stack.options.segment_idle_s * 1000)
         return await stack.sealing.tick()
+
+
+@dataclass(frozen=True, slots=True)
+class Collect(Operator):
+    """Dead segments are doomed; ``sweep`` also moves and unlinks all that are."""
+
+    sweep: bool = True
+
+    async def run(self, stack: Stack) -> Any:
+        plan = await stack.collector.run(turn=True)
+        return plan, await stack.collector.sweep(0) if self.sweep else None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseUploads(Operator):
+    """Completed uploads whose version is gone are forgotten."""
+
+    async def run(self, stack: Stack) -> Any:
+        uploads = stack.metadata.read(lambda view: [one.id for one in view.uploads.scan_all() if over(view, one)])
+        await stack.committer.commit(Doom((), tuple(uploads)))
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteSegments(Operator):
+    """Segments with little alive in them are rewritten, and what that leaves is collected."""
+
+    threshold: float = 0.9
+    sweep: bool = True
+
+    async def run(self, stack: Stack) -> Any:
+        # In one commit: the ledger knows what holds before and after an operation, and nothing in between.
+        await CloseUploads().run(stack)
+        done = await stack.rewriter.run(self.threshold, turn=True)
+        return done, await stack.collector.sweep(0) if self.sweep else None
 
 
 @dataclass(frozen=True, slots=True)

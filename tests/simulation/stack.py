@@ -38,6 +38,7 @@ from seglake.domain.services.access import RootKey
 from seglake.domain.services.buckets import Buckets
 from seglake.domain.services.copying import Copying
 from seglake.domain.services.encryption import Encrypting
+from seglake.domain.services.gc import Collector
 from seglake.domain.services.ingest import Ingest
 from seglake.domain.services.key_ring import KeyRing
 from seglake.domain.services.listing import Listings
@@ -47,6 +48,7 @@ from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
 from seglake.domain.services.rebuild import Rebuild, RebuildReport
 from seglake.domain.services.recovery import Recovery, RecoveryReport, refuse_lost_index
+from seglake.domain.services.rewrite import Rewriter
 from seglake.domain.services.sealing import NoteSegments, Sealing
 from seglake.domain.services.tagging import Tagging
 from seglake.entrypoints.offline import BUILDING_FILE, _move_aside
@@ -200,6 +202,8 @@ class Options:
     checkpoint_pages: int = 1000
     seed: int = 1
     boot_ms: int = BOOT_MS
+    rewrites: bool = False
+    """Segments are rewritten, so an event may lie in two."""
 
 
 @dataclass(slots=True, eq=False)
@@ -227,6 +231,8 @@ class Stack:
     tagging: Tagging = field(init=False)
     locking: Locking = field(init=False)
     sealing: Sealing = field(init=False)
+    collector: Collector = field(init=False)
+    rewriter: Rewriter = field(init=False)
     root_key: RootKey = field(init=False)
 
     def __post_init__(self) -> None:
@@ -249,6 +255,10 @@ class Stack:
         self.tagging = Tagging(metadata, committer)
         self.locking = Locking(metadata, committer)
         self.sealing = Sealing(segments, committer, offload, self.log)
+        self.collector = Collector(
+            metadata, committer, segments, self.files, offload=offload, clock=self.clock, log=self.log
+        )
+        self.rewriter = Rewriter(self.collector, self.clock.pause)
         self.root_key = RootKey(metadata, committer, box, self.clock, randomness)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seglake.adapters.disk_format import strict_cbor as cbor
+from seglake.adapters.disk_format.chunks import chunks_in, chunks_out
 from seglake.adapters.disk_format.manifests import encode_manifest, manifest_from
 from seglake.adapters.disk_format.multipart import part_fields, part_from, upload_fields, upload_from
 from seglake.adapters.disk_format.states import lock_in, lock_out, ring_key_fields, ring_key_from
@@ -18,10 +19,12 @@ from seglake.domain.model.events import (
     BucketConfigured,
     BucketCreated,
     BucketDeleted,
+    ChunksMoved,
     CredentialPut,
     CredentialRemoved,
     Event,
     LockSet,
+    PartMoved,
     PartStored,
     RingKeyPut,
     TagsSet,
@@ -29,12 +32,15 @@ from seglake.domain.model.events import (
     UploadStarted,
     UserPut,
     VersionDamaged,
+    VersionGone,
     VersioningSet,
     VersionPut,
     VersionRemoved,
+    VersionRepaired,
 )
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import ROOT
+from seglake.domain.model.multipart import PART_NUMBER_MAX
 from seglake.domain.model.user import User, UserState
 
 Fields = dict[str, Any]
@@ -42,6 +48,8 @@ Fields = dict[str, Any]
 _PUT = b"\xa2aecputam"  # {"e": "put", "m": ...
 _PUT_COMPLETING = b"\xa3ad"  # {"d": ..., "e": "put", "m": ...
 _PUT_REST = b"aecputam"
+_COMPLETING_BYTES = len(_PUT_COMPLETING) + 2 + 32
+"""What stands before the rest: the digest of a part list is a BLAKE3, in CBOR with two bytes before it."""
 
 
 def encode_event(event: Event) -> bytes:
@@ -53,6 +61,18 @@ def encode_event(event: Event) -> bytes:
             return _PUT + manifest
         return b"".join((_PUT_COMPLETING, cbor.dumps(event.parts_digest), _PUT_REST, manifest))
     return cbor.dumps(_WRITERS[type(event)](event))
+
+
+def manifest_of_put(data: bytes) -> tuple[bytes | None, bool]:
+    """The manifest's own bytes in an encoded put, and whether that completes an upload; None for any other event."""
+    if data.startswith(_PUT):
+        return data[len(_PUT) :], False
+    if data.startswith(_PUT_COMPLETING):
+        # Some bytes of known length, then the fixed rest; anything else is left to the strict reader.
+        head, _, manifest = data.partition(_PUT_REST)
+        if len(head) == _COMPLETING_BYTES:
+            return manifest, True
+    return None, False
 
 
 def decode_event(data: bytes | memoryview) -> Event:
@@ -131,7 +151,7 @@ def _read_version_put(fields: Fields) -> VersionPut:
     return VersionPut(manifest_from(manifest), digest)
 
 
-def _one_version(kind: str, event: VersionRemoved | VersionDamaged) -> Fields:
+def _one_version(kind: str, event: VersionRemoved | VersionDamaged | VersionRepaired) -> Fields:
     return {"b": event.bucket_id, "e": kind, "k": event.key, "t": _t(event.stamp), "v": _t(event.version)}
 
 
@@ -142,6 +162,41 @@ def _read_one_version(fields: Fields) -> tuple[HLC, int, str, HLC]:
         cbor.text(fields.pop("k"), "key"),
         cbor.stamp(fields.pop("v"), "version"),
     )
+
+
+def _version_gone(event: VersionGone) -> Fields:
+    return {"b": event.bucket_id, "e": "gone", "k": event.key, "t": _t(event.stamp)}
+
+
+def _read_version_gone(fields: Fields) -> VersionGone:
+    stamp, bucket_id = cbor.stamp(fields.pop("t"), "stamp"), cbor.uint(fields.pop("b"), "bucket id")
+    return VersionGone(stamp, bucket_id, cbor.text(fields.pop("k"), "key"))
+
+
+def _chunks_moved(event: ChunksMoved) -> Fields:
+    chunks, segments = chunks_out(event.chunks)
+    fields = {"b": event.bucket_id, "c": chunks, "e": "moved", "k": event.key, "s": segments}
+    return {**fields, "t": _t(event.stamp), "v": _t(event.version)}
+
+
+def _read_chunks_moved(fields: Fields) -> ChunksMoved:
+    chunks = chunks_in(fields.pop("c"), fields.pop("s"))
+    return ChunksMoved(*_read_one_version(fields), chunks)
+
+
+def _part_moved(event: PartMoved) -> Fields:
+    chunks, segments = chunks_out(event.chunks)
+    fields = {"c": chunks, "e": "part-moved", "i": event.number, "s": segments, "t": _t(event.stamp)}
+    return {**fields, "v": _t(event.part), "w": event.upload}
+
+
+def _read_part_moved(fields: Fields) -> PartMoved:
+    chunks = chunks_in(fields.pop("c"), fields.pop("s"))
+    stamp, part = cbor.stamp(fields.pop("t"), "stamp"), cbor.stamp(fields.pop("v"), "part")
+    number = cbor.uint(fields.pop("i"), "number")
+    if not 1 <= number <= PART_NUMBER_MAX:
+        raise FormatDamaged("part numbers go from 1 to 10,000")
+    return PartMoved(stamp, cbor.text(fields.pop("w"), "upload"), number, part, chunks)
 
 
 def _tags_set(event: TagsSet) -> Fields:
@@ -274,6 +329,10 @@ _WRITERS: dict[type, Callable[[Any], Fields]] = {
     VersioningSet: _versioning_set,
     VersionRemoved: lambda event: _one_version("remove", event),
     VersionDamaged: lambda event: _one_version("damage", event),
+    VersionRepaired: lambda event: _one_version("repair", event),
+    VersionGone: _version_gone,
+    ChunksMoved: _chunks_moved,
+    PartMoved: _part_moved,
     TagsSet: _tags_set,
     UploadStarted: lambda event: {"e": "upload", "u": upload_fields(event.upload)},
     PartStored: lambda event: {"e": "part", "p": part_fields(event.part)},
@@ -293,6 +352,10 @@ _READERS: dict[str, Callable[[Fields], Event]] = {
     "versioning": _read_versioning_set,
     "remove": lambda fields: VersionRemoved(*_read_one_version(fields)),
     "damage": lambda fields: VersionDamaged(*_read_one_version(fields)),
+    "repair": lambda fields: VersionRepaired(*_read_one_version(fields)),
+    "gone": _read_version_gone,
+    "moved": _read_chunks_moved,
+    "part-moved": _read_part_moved,
     "tags": _read_tags_set,
     "upload": lambda fields: UploadStarted(upload_from(_read_nested(fields, "u"))),
     "part": lambda fields: PartStored(part_from(_read_nested(fields, "p"))),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import cbor2
+
 from seglake.adapters.disk_format import strict_cbor as cbor
 from seglake.adapters.disk_format.chunks import (
     checksum_in,
@@ -15,10 +17,14 @@ from seglake.adapters.disk_format.chunks import (
 )
 from seglake.adapters.disk_format.states import encryption_in, encryption_out, lock_in, lock_out
 from seglake.domain.model.errors import FormatDamaged
-from seglake.domain.model.hlc import TICKS_MAX
+from seglake.domain.model.hlc import HLC, TICKS_MAX
 from seglake.domain.model.manifest import ROOT, Manifest, VersionKind
 from seglake.domain.model.names import KEY_BYTES_MAX
 from seglake.domain.model.object_lock import NO_LOCK
+
+
+_loads = cbor2.loads
+_new: Any = tuple.__new__
 
 
 class _Memo:
@@ -86,6 +92,25 @@ def _fields(manifest: Manifest) -> dict[str, Any]:  # noqa: C901 - one test a fi
 def decode_manifest(data: bytes | memoryview) -> Manifest:
     """The manifest in ``data``; FormatDamaged when it is not exactly one."""
     return manifest_from(cbor.loads_map(data))
+
+
+def held_in(data: bytes) -> tuple[int, str, HLC, list[tuple[bytes, int, int]]]:
+    """Bucket id, key, stamp and whole chunks (segment, offset, length) of a manifest, and nothing else of it.
+
+    For bytes that a checksum vouches for: ``encode_manifest`` wrote them, so their grammar is not proved again.
+    FormatDamaged when they are no manifest.
+    """
+    try:
+        fields = _loads(data)
+        stamp: HLC = _new(HLC, fields["t"])
+        chunks = []
+        if "c" in fields:
+            table = fields["s"]
+            for index, offset, length, *_ in fields["c"]:
+                chunks.append((table[index], offset, length))  # noqa: PERF401 - a comprehension takes longer for one
+        return fields["b"], fields["k"], stamp, chunks
+    except (KeyError, IndexError, TypeError, ValueError, cbor2.CBORError) as error:
+        raise FormatDamaged(f"a manifest that does not say what it keeps alive: {error!r}") from None
 
 
 def manifest_from(fields: dict[str, Any]) -> Manifest:

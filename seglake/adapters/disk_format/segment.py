@@ -49,6 +49,23 @@ def encode_segment_header(header: SegmentHeader) -> bytes:
     return copy.ljust(COPY_OFFSETS[1], b"\0") + copy.ljust(SEGMENT_HEADER_BYTES - COPY_OFFSETS[1], b"\0")
 
 
+def encode_header_copy(header: SegmentHeader) -> bytes:
+    """One copy of the header, to be written at one of ``COPY_OFFSETS``."""
+    return encode_segment_header(header)[:_COPY_BYTES]
+
+
+def damaged_copies(region: bytes) -> tuple[int, ...]:
+    """Offsets of the copies that do not match their checksum."""
+    return tuple(
+        [
+            offset
+            for offset in COPY_OFFSETS
+            if blake3(region[offset : offset + _FIELDS.size]).digest()
+            != region[offset + _FIELDS.size : offset + _COPY_BYTES]
+        ]
+    )
+
+
 def decode_segment_header(region: bytes) -> tuple[SegmentHeader, int]:
     """The header and how many of its two copies are sound.
 

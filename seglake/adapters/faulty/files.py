@@ -158,6 +158,11 @@ class FaultyFileSystem(FileSystem):
         self._faults = faults
         self._on_failed_sync = on_failed_sync
 
+    @property
+    def inner(self) -> FileSystem:
+        """What the faults stand in front of."""
+        return self._inner
+
     def open(self, name: str, /, *, write: bool = False, create: bool = False) -> FaultyFile:
         """See the port."""
         self._faults.pass_or_raise("open")
@@ -187,6 +192,16 @@ class FaultyFileSystem(FileSystem):
         self._faults.pass_or_raise("remove")
         self._inner.remove(name)
 
+    def link(self, source: FileSystem, old: str, new: str, /) -> bool:
+        """See the port."""
+        self._faults.pass_or_raise("link")
+        return self._inner.link(_within(source), old, new)
+
+    def share(self, source: FileSystem, old: str, new: str, /) -> bool:
+        """See the port."""
+        self._faults.pass_or_raise("share")
+        return self._inner.share(_within(source), old, new)
+
     def sync_dir(self, directory: str, /) -> None:
         """See the port."""
         self._faults.pass_or_raise("sync_dir")
@@ -196,3 +211,7 @@ class FaultyFileSystem(FileSystem):
         """See the port."""
         self._faults.pass_or_raise("free_bytes")
         return self._inner.free_bytes()
+
+
+def _within(files: FileSystem) -> FileSystem:
+    return files.inner if isinstance(files, FaultyFileSystem) else files

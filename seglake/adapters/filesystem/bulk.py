@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterable
 
 from seglake.adapters.disk_format.records import HEADER_BYTES, RecordKind
 from seglake.adapters.filesystem.health import Health
@@ -18,7 +19,7 @@ _CHUNK = int(RecordKind.CHUNK)
 
 
 class Pins:
-    """How many payloads under way have chunks in which segment; a pinned one is not garbage."""
+    """How many payloads under way, or readers, need which segment."""
 
     __slots__ = ("_counts", "_lock")
 
@@ -38,6 +39,18 @@ class Pins:
             if not self._counts[segment]:
                 del self._counts[segment]
 
+    def hold(self, segments: Iterable[bytes]) -> Callable[[], None]:
+        """Pins all of them until the function returned is called."""
+        ids = tuple(segments)
+        for segment in ids:
+            self.pin(segment)
+
+        def release() -> None:
+            for segment in ids:
+                self.unpin(segment)
+
+        return release
+
     def pinned(self) -> frozenset[bytes]:
         """The ids of all pinned segments."""
         with self._lock:
@@ -47,7 +60,7 @@ class Pins:
 class LaneWriter(BulkWriter):
     """One payload's writer; see the port. It stays on its lane, so its chunks lie one behind the other."""
 
-    __slots__ = ("_clock", "_ends", "_health", "_lane", "_pins", "_released", "_reserve")
+    __slots__ = ("_clock", "_ends", "_health", "_lane", "_pinned", "_pins", "_released", "_reserve")
 
     def __init__(self, lane: Lane, *, health: Health, reserve: Reserve, pins: Pins, clock: Clock) -> None:
         self._lane = lane
@@ -56,6 +69,7 @@ class LaneWriter(BulkWriter):
         self._pins = pins
         self._clock = clock
         self._ends: dict[bytes, tuple[OpenSegment, int]] = {}
+        self._pinned: set[bytes] = set()
         self._released = False
         lane.writers += 1
 
@@ -68,13 +82,15 @@ class LaneWriter(BulkWriter):
         with self._lane.lock:
             self._health.check()
             segment = self._lane.segment()
+            if segment.id not in self._pinned:
+                # Before the first byte, and before anybody can leave the segment: a sealed one gets no new pins.
+                self._pins.pin(segment.id)
+                self._pinned.add(segment.id)
             offset = segment.tail
             header = segment.codec.header(_CHUNK, segment.sequence, offset, length, digest)
             segment.append((header, payload), HEADER_BYTES + length, 1)
             segment.index.add_chunk(digest, offset + HEADER_BYTES, length)
             segment.used_s = self._clock.steady_s()
-        if segment.id not in self._ends:
-            self._pins.pin(segment.id)
         self._ends[segment.id] = (segment, offset + HEADER_BYTES + length)
         segment.start_writeback(offset, HEADER_BYTES + length)
         return ChunkSlice(segment.id, offset + HEADER_BYTES, length, digest, 0, length)
@@ -91,5 +107,5 @@ class LaneWriter(BulkWriter):
         if not self._released:
             self._released = True
             self._lane.writers -= 1
-            for segment in self._ends:
+            for segment in self._pinned:
                 self._pins.unpin(segment)

@@ -117,12 +117,14 @@ class CrashFile(File):
 
 class CrashFileSystem(FileSystem):
     """One disk. ``observe`` is called after every operation that changes it; ``power_off_at`` cuts the power before the
-    operation of that number (from 0); ``capacity`` is its size in bytes, None for endless."""
+    operation of that number (from 0); ``capacity`` is its size in bytes, None for endless; with ``reflinks`` files can
+    share blocks."""
 
     def __init__(self, *, capacity: int | None = None) -> None:
         self.capacity = capacity
         self.observe: Callable[[CrashFileSystem, str, str], None] | None = None
         self.power_off_at: int | None = None
+        self.reflinks = False
         self.operations = 0
         self._off = False
         self._last = ("", "")
@@ -196,6 +198,31 @@ class CrashFileSystem(FileSystem):
         del self._live[directory][leaf]
         self._steps.append(Step("unlink", directory, leaf, None, now))
         self.done()
+
+    def link(self, source: FileSystem, old: str, new: str, /) -> bool:
+        """See the port."""
+        self.check()
+        if source is not self:
+            return False
+        content, (directory, leaf) = self._found(old), self._free(new)
+        now = self.step("link", new)
+        self._live[directory][leaf] = content
+        self._steps.append(Step("link", directory, leaf, content, now))
+        self.done()
+        return True
+
+    def share(self, source: FileSystem, old: str, new: str, /) -> bool:
+        """See the port: the content is there at once and, like any other, safe after a sync."""
+        self.check()
+        if source is not self or not self.reflinks:
+            return False
+        content, (directory, leaf) = self._found(old), self._free(new)
+        now = self.step("share", new)
+        copy = self._live[directory][leaf] = Content({}, 0)
+        copy.write(content.read(content.length, 0), 0, now)
+        self._steps.append(Step("link", directory, leaf, copy, now))
+        self.done()
+        return True
 
     def sync_dir(self, directory: str, /) -> None:
         """See the port."""
@@ -274,6 +301,19 @@ class CrashFileSystem(FileSystem):
         if self.capacity is not None and size > self.capacity - self.used():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def _found(self, name: str) -> Content:
+        directory, leaf = self._place(name)
+        content = self._live[directory].get(leaf)
+        if content is None:
+            raise _missing(name)
+        return content
+
+    def _free(self, name: str) -> tuple[str, str]:
+        directory, leaf = self._place(name)
+        if leaf in self._live[directory]:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        return directory, leaf
+
     def _place(self, name: str) -> tuple[str, str]:
         directory, leaf = _split(name)
         if directory not in self._live:
@@ -299,6 +339,7 @@ class CrashFileSystem(FileSystem):
             if number in choice.steps:
                 step.apply(tree, linked)
         image = CrashFileSystem(capacity=self.capacity)
+        image.reflinks = self.reflinks
         image._linked = {directory for directory in linked if all(above in linked for above in _above(directory))}
         made: dict[int, Content] = {}
         for directory, names in tree.items():

@@ -22,6 +22,10 @@ MANIFESTS_DIR = "objects/manifests"
 QUARANTINE_DIR = "objects/quarantine"
 SEGMENT_SUFFIX = ".seg"
 PACK_SUFFIX = ".mfp"
+SNAPSHOT_FILE = "manifest.json"
+"""Its presence makes a directory a snapshot: not a store, but what a store is restored from."""
+RESTORING_FILE = ".seglake-restoring"
+"""Its presence marks a store whose restore did not end."""
 RESERVE_FILE = ".seglake.reserve"
 LOCK_FILE = ".seglake.lock"
 MASTER_KEY_FILE = ".seglake-master.key"
@@ -30,6 +34,11 @@ MASTER_KEY_FILE = ".seglake-master.key"
 def segment_name(segment: bytes) -> str:
     """The file of a segment (16-byte id)."""
     return f"{SEGMENTS_DIR}/{segment.hex()}{SEGMENT_SUFFIX}"
+
+
+def quarantine_name(segment: bytes) -> str:
+    """The file of a segment that was moved out of the way."""
+    return f"{QUARANTINE_DIR}/{segment.hex()}{SEGMENT_SUFFIX}"
 
 
 def pack_name(segment: bytes) -> str:
@@ -58,10 +67,38 @@ def open_data_dir(path: str | os.PathLike[str], *, create: bool = True) -> OsFil
             _make_root(root)
         _check_root(root)
         files = OsFileSystem(root)
+        refuse_unfinished(files)
         prepare(files, create=create)
     except OSError as error:
         raise DataDirUnusable(f"the data directory {root} cannot be used: {error.strerror or error}") from error
     return files
+
+
+def new_directory(path: str | os.PathLike[str]) -> OsFileSystem:
+    """An empty directory at ``path``, made (0700) when it is missing, safe under its name. Its parent exists.
+
+    DataDirUnusable when it is no directory, another user's, open to others, or not empty.
+    """
+    root = os.path.abspath(os.fspath(path))
+    try:
+        if not os.path.isdir(os.path.dirname(root)):
+            raise DataDirUnusable(f"there is no directory {os.path.dirname(root)} to make {root} in")
+        _make_root(root)
+        _check_root(root)
+        files = OsFileSystem(root)
+        if files.list("."):
+            raise DataDirUnusable(f"{root} is not empty: name a new or an empty directory")
+    except OSError as error:
+        raise DataDirUnusable(f"the directory {root} cannot be used: {error.strerror or error}") from error
+    return files
+
+
+def refuse_unfinished(files: FileSystem) -> None:
+    """DataDirUnusable for a directory that a restore left half done, and for a snapshot."""
+    if files.exists(RESTORING_FILE):
+        raise DataDirUnusable("the restore into this directory did not end: remove the directory and restore again")
+    if files.exists(SNAPSHOT_FILE):
+        raise DataDirUnusable("this directory is a snapshot, not a store: `seglake restore` makes a store of it")
 
 
 def prepare(files: FileSystem, *, create: bool = True) -> None:

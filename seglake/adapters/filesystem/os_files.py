@@ -19,6 +19,9 @@ _BUFFERS_MAX = min(os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in os.sysconf_names 
 _NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
 _FULLFSYNC = getattr(fcntl, "F_FULLFSYNC", None)
 _WRITE_NOW = 2  # SYNC_FILE_RANGE_WRITE (linux/fs.h): start writing, wait for nothing
+_FICLONE = 0x40049409  # linux/fs.h
+_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
+_NO_CLONES = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTTY, errno.ETXTBSY)
 _NOT_THERE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
@@ -192,6 +195,39 @@ class OsFileSystem(FileSystem):
     def remove(self, name: str, /) -> None:
         """See the port."""
         os.unlink(self._prefix + name)
+
+    def link(self, source: FileSystem, old: str, new: str, /) -> bool:
+        """See the port (link(2))."""
+        if not isinstance(source, OsFileSystem):
+            return False
+        try:
+            os.link(os.path.join(source.root, old), self._prefix + new, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return False
+        return True
+
+    def share(self, source: FileSystem, old: str, new: str, /) -> bool:
+        """See the port (ioctl FICLONE, ioctl_ficlonerange(2); Linux)."""
+        if not isinstance(source, OsFileSystem) or not sys.platform.startswith("linux"):
+            return False
+        origin = os.open(os.path.join(source.root, old), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            copy = os.open(self._prefix + new, flags, 0o600)
+            try:
+                fcntl.ioctl(copy, _FICLONE, origin)
+            except OSError as error:
+                os.unlink(self._prefix + new)
+                if error.errno not in _NO_CLONES:
+                    raise
+                return False
+            finally:
+                os.close(copy)
+        finally:
+            os.close(origin)
+        return True
 
     def sync_dir(self, directory: str, /) -> None:
         """See the port."""

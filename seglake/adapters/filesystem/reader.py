@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 from seglake.adapters.filesystem.layout import segment_name
@@ -22,6 +22,8 @@ from seglake.domain.ports.system import Offload
 INLINE_BYTES_MAX = 256 << 10
 """Chunks up to this size are tried on the event loop: they are read and hashed in about the time of a thread hop."""
 DESCRIPTORS_MAX = 128
+
+Release = Callable[[], None]
 
 
 class _Descriptor:
@@ -118,6 +120,18 @@ def _close(file: File) -> None:
         file.close()
     except OSError:
         pass
+
+
+async def stream_held(
+    reader: ChunkReader, offload: Offload, slices: Sequence[ChunkSlice], hold: Callable[[Iterable[bytes]], Release]
+) -> AsyncIterator[memoryview]:
+    """``stream_chunks``, with the files kept where they are from the first chunk to the last."""
+    release = hold({chunk.segment for chunk in slices})
+    try:
+        async for view in stream_chunks(reader, offload, slices):
+            yield view
+    finally:
+        release()
 
 
 async def stream_chunks(

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 from blake3 import blake3
 
 from seglake.adapters.disk_format.events import decode_event
-from seglake.adapters.disk_format.footer import Footer, SegmentIndex
-from seglake.adapters.disk_format.records import HEADER_BYTES, RecordCodec, RecordKind
+from seglake.adapters.disk_format.records import RecordCodec, RecordKind
 from seglake.adapters.disk_format.segment import SEGMENT_HEADER_BYTES, SegmentHeader, decode_segment_header
 from seglake.adapters.disk_format.walk import Gap, walk
+from seglake.adapters.filesystem.checking import check_file, differing
+from seglake.adapters.filesystem.helped import HELPED_EVENTS_MIN, ReadPack, replayed
 from seglake.adapters.filesystem.inspection import event_at, intact_length, is_sealed, tail_events
-from seglake.adapters.filesystem.layout import OBJECTS_DIR, QUARANTINE_DIR, SEGMENTS_DIR, segment_ids, segment_name
-from seglake.adapters.filesystem.packs import pack_entries, pack_finding, sound_pack
+from seglake.adapters.filesystem.layout import (
+    OBJECTS_DIR,
+    QUARANTINE_DIR,
+    SEGMENTS_DIR,
+    pack_name,
+    quarantine_name,
+    segment_ids,
+    segment_name,
+)
+from seglake.adapters.filesystem.mending import mend, stale_files
+from seglake.adapters.filesystem.packs import pack_entries, sound_pack
 from seglake.adapters.filesystem.patient import patient_read
-from seglake.adapters.filesystem.publish import sync_directory
+from seglake.adapters.filesystem.publish import TEMPORARY_SUFFIX, directory_of, sync_directory
 from seglake.adapters.filesystem.reader import ChunkReader
 from seglake.adapters.filesystem.recovery import recover
 from seglake.adapters.filesystem.sealing import read_footer
-from seglake.domain.model.errors import FormatDamaged, SegmentGone, StorageFull, StoreFailed, UnknownFormat
+from seglake.domain.model.errors import (
+    FormatDamaged,
+    SeglakeError,
+    SegmentGone,
+    StorageFull,
+    StoreFailed,
+)
 from seglake.domain.model.events import Event
+from seglake.domain.model.replayed import Replayed
 from seglake.domain.model.segment import ChunkSlice, RecordRef, Segment, SegmentState
 from seglake.domain.ports.digests import Digests
 from seglake.domain.ports.files import File, FileSystem
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.segments import SegmentFiles
+from seglake.domain.ports.system import Helper
 
 _EVENT, _FOOTER = int(RecordKind.EVENT), int(RecordKind.FOOTER)
 
@@ -34,10 +53,11 @@ _EVENT, _FOOTER = int(RecordKind.EVENT), int(RecordKind.FOOTER)
 class FilesystemSegmentFiles(SegmentFiles):
     """The segment files of one data directory; see the port."""
 
-    __slots__ = ("_files", "_log", "_reader")
+    __slots__ = ("_files", "_helper", "_log", "_reader")
 
-    def __init__(self, files: FileSystem, digests: Digests, *, log: Log) -> None:
+    def __init__(self, files: FileSystem, digests: Digests, *, log: Log, helper: Helper | None = None) -> None:
         self._files = files
+        self._helper = helper
         self._log = log
         self._reader = ChunkReader(files, digests)
 
@@ -74,6 +94,33 @@ class FilesystemSegmentFiles(SegmentFiles):
             yield from _walk_events(file, codec, end, sealed=True)
         finally:
             file.close()
+
+    def replayable(self, segment: bytes, /) -> Iterator[tuple[Replayed, RecordRef]]:
+        """See the port; from a sound pack, else event by event. A large pack is read by the helper."""
+        count = self._sound_entries(segment)
+        if not count:
+            yield from self.events(segment)
+            return
+        read = ReadPack(self._files, segment, 0)
+        if self._helper is None or count < HELPED_EVENTS_MIN:
+            yield from map(partial(replayed, segment), read())
+            return
+        yield replayed(segment, next(read()))  # who asks for the first event only does not need a process
+        yield from map(partial(replayed, segment), self._helper.iterate(ReadPack(self._files, segment, 1)))
+
+    def _sound_entries(self, segment: bytes) -> int:
+        """How many entries the segment's pack has; 0 when there is no sound one to read instead of the segment."""
+        file = self._open(segment)
+        try:
+            codec = RecordCodec(segment, _header(file, segment).key)
+            size = file.size()
+            sealed = read_footer(file, codec, size)
+        finally:
+            file.close()
+        if sealed is None or not sealed[0].event_count:
+            return 0
+        row = Segment(segment, SegmentState.SEALED, size, sealed[0].created_ms, sealed[1])
+        return sealed[0].event_count if sound_pack(self._files, row, sealed[0].event_count) else 0
 
     def tail(self, segment: bytes, committed: int, /) -> Iterator[tuple[Event, RecordRef]]:
         """See the port."""
@@ -113,11 +160,28 @@ class FilesystemSegmentFiles(SegmentFiles):
         name = segment_name(segment)
         if not self._files.exists(name):
             raise SegmentGone(segment.hex())
-        self._files.make_dir(QUARANTINE_DIR)
-        sync_directory(self._files, OBJECTS_DIR)
-        self._files.rename(name, f"{QUARANTINE_DIR}/{name.rpartition('/')[2]}")
-        sync_directory(self._files, QUARANTINE_DIR)
-        sync_directory(self._files, SEGMENTS_DIR)
+        try:
+            self._files.make_dir(QUARANTINE_DIR)
+            sync_directory(self._files, OBJECTS_DIR)
+            self._files.rename(name, quarantine_name(segment))
+            sync_directory(self._files, QUARANTINE_DIR)
+            sync_directory(self._files, SEGMENTS_DIR)
+        except OSError as error:
+            raise _unmoved(segment, error) from error
+
+    def discard(self, segment: bytes, /) -> None:
+        """See the port. The pack goes last: without its segment nobody looks at it."""
+        self._reader.forget(segment)
+        try:
+            for name in (segment_name(segment), quarantine_name(segment), pack_name(segment)):
+                for found in (name, name + TEMPORARY_SUFFIX):
+                    if self._files.exists(found):
+                        self._files.remove(found)
+                # Also when it is not there: a process that was killed may have removed it and not synced that.
+                if self._files.exists(directory_of(name)):
+                    sync_directory(self._files, directory_of(name))
+        except OSError as error:
+            raise _unmoved(segment, error) from error
 
     def recover(self, segment: bytes, committed: int, /) -> Segment | None:
         """See the port. SegmentGone when acknowledged bytes have no file; StorageFull without room for the footer."""
@@ -133,9 +197,35 @@ class FilesystemSegmentFiles(SegmentFiles):
         """See the port. A torn tail of a file that is not sealed is a finding like any other."""
         file = self._open(segment)
         try:
-            yield from self._check_file(file, segment, payload=payload)
+            yield from check_file(self._files, file, segment, payload=payload)
         except OSError as error:
             yield 0, f"the disk cannot read it: {error}"
+        finally:
+            file.close()
+
+    def mend(self, segment: bytes, /, *, dry_run: bool) -> Iterator[str]:
+        """See the port."""
+        self._reader.forget(segment)
+        file = self._open(segment, write=not dry_run)
+        try:
+            yield from mend(self._files, file, segment, dry_run=dry_run)
+        except OSError as error:
+            raise _unmended(segment, error) from error
+        finally:
+            file.close()
+
+    def stale(self, *, remove: bool) -> tuple[str, ...]:
+        """See the port."""
+        try:
+            return tuple(stale_files(self._files, remove=remove))
+        except OSError as error:
+            raise StoreFailed(f"removing temporary files failed: {error}") from error
+
+    def differing(self, segment: bytes, records: Iterable[tuple[int, int, int]], /) -> Iterator[RecordRef]:
+        """See the port."""
+        file = self._open(segment)
+        try:
+            yield from differing(self._files, file, segment, records)
         finally:
             file.close()
 
@@ -147,49 +237,23 @@ class FilesystemSegmentFiles(SegmentFiles):
         """Closes cached descriptors."""
         self._reader.close()
 
-    def _open(self, segment: bytes) -> File:
+    def _open(self, segment: bytes, *, write: bool = False) -> File:
         try:
-            return self._files.open(segment_name(segment))
+            return self._files.open(segment_name(segment), write=write)
         except FileNotFoundError:
             raise SegmentGone(segment.hex()) from None
 
-    def _check_file(self, file: File, segment: bytes, *, payload: bool) -> Iterator[tuple[int, str]]:
-        try:
-            header, sound = decode_segment_header(file.pread(SEGMENT_HEADER_BYTES, 0))
-        except (FormatDamaged, UnknownFormat) as error:
-            yield 0, error.hint
-            return
-        if header.segment != segment:
-            yield 0, "the header belongs to another segment"
-            return
-        if sound < 2:
-            yield 0, "one of two header copies is damaged"
-        codec = RecordCodec(segment, header.key)
-        size = file.size()
-        sealed = read_footer(file, codec, size)
-        index = SegmentIndex()
-        try:
-            yield from _check_records(file, codec, size if sealed is None else sealed[0].end, index, payload=payload)
-        except UnknownFormat as error:
-            yield 0, error.hint
-        if sealed is not None:
-            yield from self._check_footer(segment, size, sealed, index)
 
-    def _check_footer(
-        self, segment: bytes, size: int, sealed: tuple[Footer, bytes], index: SegmentIndex
-    ) -> Iterator[tuple[int, str]]:
-        footer, digest = sealed
-        if footer.gap_bytes:
-            yield footer.end, f"{footer.gap_bytes} acknowledged bytes were lost before it was sealed"
-        if (index.chunks, index.events) != (footer.records.chunks, footer.records.events):
-            yield footer.end, "the footer's index does not match the records"
-        row = Segment(segment, SegmentState.SEALED, size, footer.created_ms, digest)
-        try:
-            finding = pack_finding(self._files, row, footer.event_count)
-        except UnknownFormat as error:
-            finding = error.hint
-        if finding:
-            yield footer.end, finding
+def _unmended(segment: bytes, error: OSError) -> SeglakeError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"the disk has no room to mend segment {segment.hex()}: {error}")
+    return StoreFailed(f"mending segment {segment.hex()} failed: {error}")
+
+
+def _unmoved(segment: bytes, error: OSError) -> SeglakeError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"a directory has no room to move segment {segment.hex()}: {error}")
+    return StoreFailed(f"moving or removing segment {segment.hex()} failed: {error}")
 
 
 def _header(file: File, segment: bytes) -> SegmentHeader:
@@ -218,30 +282,3 @@ def _walk_events(file: File, codec: RecordCodec, end: int, *, sealed: bool) -> I
         damage = damage or FormatDamaged(reason, found.offset)
     if damage is not None:
         raise damage
-
-
-def _check_records(
-    file: File, codec: RecordCodec, end: int, index: SegmentIndex, *, payload: bool
-) -> Iterator[tuple[int, str]]:
-    """Findings in the records before ``end``; what is sound goes into ``index``."""
-    expected = 0
-    for found in walk(patient_read(file), codec, SEGMENT_HEADER_BYTES, end):
-        if isinstance(found, Gap):
-            yield found.offset, f"{found.reason} ({found.length} bytes)"
-            continue
-        if found.sequence < expected:
-            yield found.offset, f"record {found.sequence} comes after record {expected - 1}"
-        expected = found.sequence + 1
-        if found.kind == _EVENT:
-            if blake3(found.payload).digest() != found.digest:
-                yield found.offset, "an event does not match its BLAKE3"
-                continue
-            index.add_event(found.offset, found.length)
-            try:
-                decode_event(found.payload)
-            except (FormatDamaged, UnknownFormat) as error:
-                yield found.offset, error.hint
-        elif found.kind != _FOOTER:
-            index.add_chunk(found.digest, found.offset + HEADER_BYTES, found.length)
-            if payload and blake3(found.payload).digest() != found.digest:
-                yield found.offset, "a chunk does not match its BLAKE3"

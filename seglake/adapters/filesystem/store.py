@@ -6,12 +6,13 @@ import threading
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from seglake.adapters.filesystem.bulk import LaneWriter, Pins
+from seglake.adapters.filesystem.events_writer import SegmentEventsWriter
 from seglake.adapters.filesystem.health import Health
 from seglake.adapters.filesystem.journal import SegmentJournal
 from seglake.adapters.filesystem.lane import Lane
 from seglake.adapters.filesystem.layout import prepare
 from seglake.adapters.filesystem.open_segment import OpenSegment, SegmentSource
-from seglake.adapters.filesystem.reader import ChunkReader, stream_chunks
+from seglake.adapters.filesystem.reader import ChunkReader, Release, stream_chunks, stream_held
 from seglake.adapters.filesystem.reserve import Reserve
 from seglake.domain.model.errors import StorageFull, StoreClosed, StoreFailed
 from seglake.domain.model.segment import ChunkSlice, DurableMark, Segment
@@ -44,11 +45,12 @@ class FilesystemSegmentStore(SegmentStore):
             "_digests",
             "_files",
             "_health",
+            "_holds",
             "_idle_s",
             "_log",
             "_next",
         ),
-        *("_open", "_pins", "_randomness", "_reader", "_reserve", "_seal_lock", "_segment_size", "_lanes"),
+        *("_open", "_pins", "_randomness", "_reader", "_reserve", "_seal_lock", "_segment_size", "_source", "_lanes"),
     )
 
     def __init__(
@@ -76,6 +78,7 @@ class FilesystemSegmentStore(SegmentStore):
         self._lanes = bulk_lanes
         self._health = Health(log)
         self._pins = Pins()
+        self._holds = Pins()
         self._reserve = Reserve(files, clock, reserve, log)
         self._reader = ChunkReader(files, digests)
         self._offload = offload
@@ -85,13 +88,14 @@ class FilesystemSegmentStore(SegmentStore):
         self._bulk: list[Lane] = []
         self._commit: Lane | None = None
         self._next = 0
+        self._source: SegmentSource | None = None
         self._open = False
 
     def open(self) -> None:
         """Makes directories and reserve; afterwards the store takes writes. OSError, DataDirUnusable. Blocking."""
         prepare(self._files)
         self._reserve.open()
-        source = SegmentSource(self._files, self._clock, self._randomness, self._health)
+        self._source = source = SegmentSource(self._files, self._clock, self._randomness, self._health)
         self._commit = Lane(source, self._segment_size, self._retire)
         self._bulk = [Lane(source, self._segment_size, self._retire) for _ in range(self._lanes)]
         self._open = True
@@ -127,8 +131,34 @@ class FilesystemSegmentStore(SegmentStore):
         )
 
     def stream(self, slices: Sequence[ChunkSlice], /) -> AsyncIterator[memoryview]:
-        """See the port."""
+        """See the port. One chunk is read at once, so only several are worth being held."""
+        if len(slices) > 1:
+            return stream_held(self._reader, self._offload, slices, self.pin)
         return stream_chunks(self._reader, self._offload, slices)
+
+    def held(self) -> frozenset[bytes]:
+        """See the port."""
+        return self._holds.pinned()
+
+    def pin(self, segments: Iterable[bytes], /) -> Release:
+        """See the port."""
+        return self._holds.hold(segments)
+
+    def forget(self, segment: bytes, /) -> None:
+        """See the port."""
+        self._reader.forget(segment)
+
+    def events_writer(self) -> SegmentEventsWriter:
+        """See the port."""
+        self._writable()
+        assert self._source is not None, "it is open"
+        return SegmentEventsWriter(self._source.begin(), self._digests.content, self._reserve, self._log)
+
+    def turn(self) -> None:
+        """See the port. Called between batches, on the thread that opens journals."""
+        for lane in (self._writable(), *self._bulk):
+            with lane.lock:
+                lane.turn()
 
     def verify(self, chunk: ChunkSlice, /) -> None:
         """See the port."""

@@ -9,19 +9,22 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from seglake.adapters.disk_format.plain import whole_put
 from seglake.adapters.memory.access_tables import MemoryConfigs, MemoryNotes, MemoryRingKeys, MemoryUsers
 from seglake.adapters.memory.tables import (
     MemoryBuckets,
     MemoryCredentials,
     MemorySegments,
     MemorySettings,
-    MemoryUploads,
     MemoryVersions,
     Step,
 )
-from seglake.domain.model.errors import StorageFull, StoreClosed, StoreFailed
+from seglake.adapters.memory.upload_tables import MemoryUploads
+from seglake.domain.model.errors import StorageFull, StoreClosed, StoreFailed, UnderMaintenance
 from seglake.domain.model.events import Event
 from seglake.domain.model.hlc import HLC, next_ticks
+from seglake.domain.model.maintenance import MAINTENANCE_NOTE, parse_text
+from seglake.domain.model.replayed import PlainPut, Replayed
 from seglake.domain.model.segment import ChunkSlice, RecordRef, Segment
 from seglake.domain.model.version import entry_of
 from seglake.domain.ports.journal import Journal
@@ -75,7 +78,7 @@ class MemoryTx(MetadataTx):
     """The transaction of one batch; the scripts take turns with it."""
 
     __slots__ = (
-        *("_journal", "_now_ms", "buckets", "configs", "credentials", "notes", "ring_keys"),
+        *("_barred", "_journal", "_now_ms", "buckets", "configs", "credentials", "notes", "ring_keys"),
         *("segments", "settings", "uploads", "users", "versions"),
     )
     buckets: MemoryBuckets
@@ -102,6 +105,7 @@ class MemoryTx(MetadataTx):
         self.notes = tables.notes
         self._journal = journal
         self._now_ms = now_ms
+        self._barred = parse_text(tables.notes.get(MAINTENANCE_NOTE)).refuses_commits
 
     def tick(self) -> HLC:
         """The next stamp."""
@@ -118,7 +122,9 @@ class MemoryTx(MetadataTx):
         return self._journal.append_chunk(payload, digest)
 
     def record(self, event: Event, /) -> None:
-        """Into the journal and the tables."""
+        """Into the journal and the tables; UnderMaintenance while nothing may change."""
+        if self._barred:
+            raise UnderMaintenance
         ref = self._journal.append_event(event)
         apply_event(self, event, ref)
         self.settings.set_last_ticks(event.stamp.ticks)
@@ -146,6 +152,10 @@ class MemoryMetadataStore(MetadataStore):
                 return query(self._tables)
             finally:
                 self._reading = False
+
+    def read_beside(self, query: Callable[[MetadataView], T], /) -> Callable[[], T]:
+        """Runs it when it is asked for."""
+        return lambda: self.read(query)
 
     def apply(self, scripts: Sequence[Script[Any]], journal: Journal, /) -> list[Outcome]:
         """One batch; see the port."""
@@ -205,7 +215,7 @@ class MemoryMetadataStore(MetadataStore):
             journal.rollback(mark)
             return error, False
 
-    def replay(self, events: Sequence[tuple[Event, RecordRef]], segments: Sequence[Segment], /) -> None:
+    def replay(self, events: Sequence[tuple[Replayed, RecordRef]], segments: Sequence[Segment], /) -> None:
         """Applies events and segment rows; all or nothing."""
         with self._lock:
             if self._closed:
@@ -214,7 +224,7 @@ class MemoryMetadataStore(MetadataStore):
             tables.undo.clear()
             try:
                 for event, ref in events:
-                    apply_event(tables, event, ref)
+                    apply_event(tables, whole_put(event) if isinstance(event, PlainPut) else event, ref)
                 for segment in segments:
                     tables.segments.put(segment)
             except BaseException:
@@ -225,7 +235,7 @@ class MemoryMetadataStore(MetadataStore):
     def maintain(self) -> None:
         """Nothing is ever due."""
 
-    def check(self) -> list[str]:
+    def check(self, *, versions: bool = True) -> list[str]:
         """Looks for rows that contradict themselves or their order."""
         with self._lock:
             findings: list[str] = []

@@ -7,15 +7,19 @@ read here too, so that a test can damage them and see what a damaged disk does.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from seglake.adapters.disk_format.manifests import encode_manifest
+from seglake.adapters.disk_format.plain import content_sum
 from seglake.domain.model.errors import ChunkCorrupt, FormatDamaged, SegmentGone, StoreClosed
-from seglake.domain.model.events import Event
+from seglake.domain.model.events import Event, VersionPut
+from seglake.domain.model.replayed import Replayed
 from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice, DurableMark, RecordRef, Segment, SegmentState
 from seglake.domain.ports.digests import Digests
 from seglake.domain.ports.journal import Journal
-from seglake.domain.ports.segments import BulkWriter, SegmentFiles, SegmentStore
+from seglake.domain.ports.segments import BulkWriter, EventsWriter, SegmentFiles, SegmentStore
 from seglake.domain.ports.system import Clock, Randomness
 
 SEGMENT_SIZE = 1 << 30
@@ -143,17 +147,18 @@ class MemoryJournal(Journal):
 class MemoryBulkWriter(BulkWriter):
     """One large payload."""
 
-    __slots__ = ("_marks", "_store")
+    __slots__ = ("_marks", "_release", "_store")
 
     def __init__(self, store: MemorySegmentStore) -> None:
         self._store = store
         self._marks: dict[bytes, DurableMark] = {}
+        self._release: Callable[[], None] | None = lambda: store.unpin(tuple(self._marks))
 
     def append(self, payload: bytes | bytearray | memoryview, digest: bytes, /) -> ChunkSlice:
         """See the port."""
         length = len(payload)
         assert length <= CHUNK_BYTES, "a chunk has at most 4 MiB"
-        segment = self._store.bulk_segment(bytes(payload), digest)
+        segment = self._store.bulk_segment(bytes(payload), digest, self._marks)
         offset = segment.tail - max(length, 1)
         self._marks[segment.id] = DurableMark(segment.id, segment.tail)
         return ChunkSlice(segment.id, offset, length, digest, 0, length)
@@ -164,12 +169,51 @@ class MemoryBulkWriter(BulkWriter):
 
     def release(self) -> None:
         """See the port."""
+        held, self._release = self._release, None
+        if held is not None:
+            held()
+
+
+class MemoryEventsWriter(EventsWriter):
+    """A segment of copied events; it appears when it is sealed."""
+
+    __slots__ = ("_held", "_segments")
+
+    def __init__(self, segments: MemorySegments, held: StoredSegment) -> None:
+        self._segments = segments
+        self._held = held
+
+    @property
+    def segment(self) -> bytes:
+        """See the port."""
+        return self._held.id
+
+    def append(self, event: Event, /) -> RecordRef:
+        """See the port."""
+        held = self._held
+        assert not held.sealed, "a sealed segment never changes"
+        ref = RecordRef(held.id, held.tail, _EVENT_BYTES)
+        held.events.append((event, ref))
+        held.tail += _EVENT_BYTES
+        return ref
+
+    def seal(self) -> Segment:
+        """See the port."""
+        self._held.sealed = True
+        self._segments.by_id[self._held.id] = self._held
+        return self._held.row()
+
+    def abandon(self) -> None:
+        """See the port."""
 
 
 class MemorySegmentStore(SegmentStore):
     """The segment store over ``MemorySegments``; ``segment_size`` (bytes) says when a new segment begins."""
 
-    __slots__ = ("_bulk", "_clock", "_closed", "_commit", "_open", "_randomness", "_segment_size", "segments")
+    __slots__ = (
+        *("_bulk", "_clock", "_closed", "_commit", "_holds", "_open", "_pins", "_randomness", "_segment_size"),
+        "segments",
+    )
 
     def __init__(
         self, segments: MemorySegments, clock: Clock, randomness: Randomness, *, segment_size: int = SEGMENT_SIZE
@@ -181,6 +225,8 @@ class MemorySegmentStore(SegmentStore):
         self._commit: StoredSegment | None = None
         self._bulk: StoredSegment | None = None
         self._closed: list[StoredSegment] = []
+        self._pins: Counter[bytes] = Counter()
+        self._holds: Counter[bytes] = Counter()
         self._open = True
 
     def open(self) -> None:
@@ -201,14 +247,58 @@ class MemorySegmentStore(SegmentStore):
         self.writable()
         return MemoryBulkWriter(self)
 
-    def bulk_segment(self, payload: bytes, digest: bytes) -> StoredSegment:
-        """Puts one chunk at the end of the bulk segment, and returns that."""
+    def bulk_segment(self, payload: bytes, digest: bytes, pinned: Container[bytes]) -> StoredSegment:
+        """Puts one chunk at the end of the bulk segment, and returns that; pins it unless it is ``pinned`` already."""
         self.writable()
         with self.segments.lock:
             segment = self._bulk = self._present(self._bulk)
+            if segment.id not in pinned:
+                self._pins[segment.id] += 1
             segment.chunks[segment.tail] = (payload, digest)
             segment.tail += max(len(payload), 1)
             return segment
+
+    def unpin(self, segments: Iterable[bytes]) -> None:
+        """A writer was released."""
+        with self.segments.lock:
+            self._pins -= Counter(segments)
+
+    def pinned(self) -> frozenset[bytes]:
+        """See the port."""
+        with self.segments.lock:
+            return frozenset(+self._pins)
+
+    def held(self) -> frozenset[bytes]:
+        """See the port."""
+        with self.segments.lock:
+            return frozenset(+self._holds)
+
+    def pin(self, segments: Iterable[bytes], /) -> Callable[[], None]:
+        """See the port."""
+        wanted = Counter(segments)
+        with self.segments.lock:
+            self._holds += wanted
+
+        def release() -> None:
+            with self.segments.lock:
+                self._holds -= wanted
+
+        return release
+
+    def forget(self, segment: bytes, /) -> None:
+        """Nothing is kept open here."""
+
+    def turn(self) -> None:
+        """See the port."""
+        self.writable()
+        with self.segments.lock:
+            self._closed += [one for one in (self._commit, self._bulk) if one is not None and one.tail]
+            self._commit = self._bulk = None
+
+    def events_writer(self) -> MemoryEventsWriter:
+        """See the port."""
+        self.writable()
+        return MemoryEventsWriter(self.segments, self._fresh())
 
     def journal(self, marks: Iterable[DurableMark], /) -> MemoryJournal:
         """See the port."""
@@ -219,9 +309,13 @@ class MemorySegmentStore(SegmentStore):
 
     async def stream(self, slices: Sequence[ChunkSlice], /) -> AsyncIterator[memoryview]:
         """See the port."""
-        for chunk in slices:
-            payload = self.segments.whole(chunk)
-            yield memoryview(payload)[chunk.skip : chunk.skip + chunk.take]
+        release = self.pin({chunk.segment for chunk in slices})
+        try:
+            for chunk in slices:
+                payload = self.segments.whole(chunk)
+                yield memoryview(payload)[chunk.skip : chunk.skip + chunk.take]
+        finally:
+            release()
 
     def verify(self, chunk: ChunkSlice, /) -> None:
         """See the port."""
@@ -265,10 +359,13 @@ class MemorySegmentStore(SegmentStore):
         segment = self._unless_full(segment)
         if segment is not None:
             return segment
-        now_ms = self._clock.now_ms()
-        fresh = StoredSegment((now_ms & (1 << 48) - 1).to_bytes(6, "big") + self._randomness.bytes(10), now_ms)
+        fresh = self._fresh()
         self.segments.by_id[fresh.id] = fresh
         return fresh
+
+    def _fresh(self) -> StoredSegment:
+        now_ms = self._clock.now_ms()
+        return StoredSegment((now_ms & (1 << 48) - 1).to_bytes(6, "big") + self._randomness.bytes(10), now_ms)
 
 
 class MemorySegmentFiles(SegmentFiles):
@@ -292,6 +389,10 @@ class MemorySegmentFiles(SegmentFiles):
         for event, ref in self._segments.find(segment).events:
             if limit is None or ref.offset + ref.length <= limit:
                 yield event, ref
+
+    def replayable(self, segment: bytes, /) -> Iterator[tuple[Replayed, RecordRef]]:
+        """See the port; nothing is encoded here."""
+        return self.events(segment)
 
     def tail(self, segment: bytes, committed: int, /) -> Iterator[tuple[Event, RecordRef]]:
         """See the port."""
@@ -319,6 +420,11 @@ class MemorySegmentFiles(SegmentFiles):
         self._segments.find(segment)
         self._segments.quarantined[segment] = self._segments.by_id.pop(segment)
 
+    def discard(self, segment: bytes, /) -> None:
+        """See the port."""
+        self._segments.by_id.pop(segment, None)
+        self._segments.quarantined.pop(segment, None)
+
     def recover(self, segment: bytes, committed: int, /) -> Segment | None:
         """See the port."""
         if not committed:
@@ -337,6 +443,24 @@ class MemorySegmentFiles(SegmentFiles):
             for offset, (content, digest) in self._segments.find(segment).chunks.items():
                 if self._segments.content(content) != digest:
                     yield offset, "a chunk does not match its BLAKE3"
+
+    def mend(self, segment: bytes, /, *, dry_run: bool) -> Iterator[str]:
+        """See the port; nothing is kept twice here."""
+        self._segments.find(segment)
+        return iter(())
+
+    def stale(self, *, remove: bool) -> tuple[str, ...]:
+        """See the port; there are no files here."""
+        return ()
+
+    def differing(self, segment: bytes, records: Iterable[tuple[int, int, int]], /) -> Iterator[RecordRef]:
+        """See the port."""
+        stored = {place: event for event, place in self._segments.find(segment).events}
+        for offset, length, content in records:
+            ref = RecordRef(segment, offset, length)
+            event = stored.get(ref)
+            if not isinstance(event, VersionPut) or content_sum(encode_manifest(event.manifest)) != content:
+                yield ref
 
     def read(self, chunk: ChunkSlice, /) -> bytes:
         """See the port."""

@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from seglake.adapters.disk_format.manifests import encode_manifest
+from seglake.adapters.disk_format.plain import content_sum
 from seglake.domain.model.bucket import Bucket, Versioning
 from seglake.domain.model.credential import Credential
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, Pairs, VersionState
-from seglake.domain.model.multipart import Part, Upload
 from seglake.domain.model.object_lock import Lock
-from seglake.domain.model.segment import RecordRef, Segment
-from seglake.domain.model.version import Version, VersionEntry, entry_of
+from seglake.domain.model.segment import ChunkSlice, Held, RecordRef, Segment
+from seglake.domain.model.version import Filed, Misfiled, Version, VersionEntry, entry_of
 from seglake.domain.ports.tables import (
     Buckets,
     Credentials,
     Segments,
     SiteSettings,
-    Uploads,
     Versions,
 )
 
@@ -132,6 +132,11 @@ class _Keys:
             del self.order[bisect_left(self.order, key)]
 
 
+def _place(bucket_id: int, key: str, stamp: HLC) -> tuple[int, str, int, int]:
+    """Orders versions by bucket, key and newest first."""
+    return bucket_id, key, -stamp.ticks, -stamp.site
+
+
 class MemoryVersions(Versions):
     """Versions by bucket and key."""
 
@@ -215,6 +220,35 @@ class MemoryVersions(Versions):
         for row in self.scan_rows():
             yield row.version, row.ref
 
+    def inspect(self, after: tuple[int, str, HLC] | None = None, /) -> Iterator[Filed | Misfiled]:
+        """Every version behind a place."""
+        for row in self.scan_rows():
+            manifest = row.manifest
+            if after is not None and _place(manifest.bucket_id, manifest.key, manifest.stamp) <= _place(*after):
+                continue
+            chunks = [chunk[:4] for chunk in manifest.chunks]
+            damaged, content = row.state is VersionState.DAMAGED, content_sum(encode_manifest(manifest))
+            yield Filed(manifest.bucket_id, manifest.key, manifest.stamp, damaged, chunks, row.ref, content)
+
+    def orphans(self) -> Iterator[tuple[int, tuple[int, str, HLC] | None]]:
+        """A version and its manifest are one here."""
+        return iter(())
+
+    def drop_orphan(self, number: int, /) -> None:
+        """There are none."""
+
+    def scan_chunks(self) -> Iterator[Held]:
+        """What every version keeps alive."""
+        for row in self.scan_rows():
+            manifest = row.manifest
+            chunks = [chunk[:3] for chunk in manifest.chunks]
+            yield Held(manifest.bucket_id, manifest.key, manifest.stamp, chunks, row.ref)
+
+    def place(self, bucket_id: int, key: str, stamp: HLC, /) -> RecordRef | None:
+        """Where the manifest's record lies."""
+        row = self._row(bucket_id, key, stamp)
+        return None if row is None else row.ref
+
     def count(self) -> int:
         """How many."""
         return sum([len(rows) for keys in self._buckets.values() for rows in keys.rows.values()])
@@ -240,6 +274,10 @@ class MemoryVersions(Versions):
         if row is not None:
             self._remove(row)
         return row is not None
+
+    def discard(self, bucket_id: int, key: str, stamp: HLC, /) -> bool:
+        """Removes a version; there are no checksums here."""
+        return self.delete(bucket_id, key, stamp)
 
     def set_state(self, bucket_id: int, key: str, stamp: HLC, state: VersionState, /) -> bool:
         """Changes a version's state; False when there is none."""
@@ -274,80 +312,21 @@ class MemoryVersions(Versions):
         return row is not None
 
 
-class MemoryUploads(Uploads):
-    """Uploads by id, parts by upload and number."""
+    def set_chunks(self, bucket_id: int, key: str, stamp: HLC, chunks: tuple[ChunkSlice, ...], /) -> bool:
+        """Changes where a version's bytes lie; False when there is none."""
+        row = self._row(bucket_id, key, stamp)
+        if row is not None:
+            self._remove(row)
+            self._add(row._replace(manifest=replace(row.manifest, chunks=chunks)))
+        return row is not None
 
-    def __init__(self, undo: list[Step]) -> None:
-        self._undo = undo
-        self._rows: dict[str, Upload] = {}
-        self._parts: dict[str, dict[int, tuple[Part, RecordRef]]] = {}
-
-    def get(self, upload: str, /) -> Upload | None:
-        """The upload with that id."""
-        return self._rows.get(upload)
-
-    def scan_running(self, bucket_id: int, start: str, after: tuple[str, HLC] | None = None, /) -> Iterator[Upload]:
-        """Running uploads by key and start."""
-        found = [
-            row for row in self._rows.values() if row.bucket_id == bucket_id and row.key >= start and not row.completed
-        ]
-        for row in sorted(found, key=lambda row: (row.key, row.started, row.id)):
-            if after is None or (row.key, row.started) > after:
-                yield row
-
-    def parts(self, upload: str, after: int = 0, /) -> Iterator[Part]:
-        """Parts by number."""
-        parts = self._parts.get(upload, {})
-        for number in sorted(parts):
-            if number > after:
-                yield parts[number][0]
-
-    def part(self, upload: str, number: int, /) -> Part | None:
-        """One part."""
-        found = self._parts.get(upload, {}).get(number)
-        return found[0] if found else None
-
-    def scan_all(self) -> Iterator[Upload]:
-        """All, by id."""
-        for upload in sorted(self._rows):
-            yield self._rows[upload]
-
-    def insert(self, upload: Upload, /) -> None:
-        """Adds an upload."""
-        assert upload.id not in self._rows, "an upload id is given out once"
-        self._rows[upload.id] = upload
-        self._undo.append(lambda: self._rows.pop(upload.id))
-
-    def put_part(self, part: Part, ref: RecordRef, /) -> None:
-        """Adds a part or replaces the one with its number."""
-        old = self._parts.get(part.upload, {})
-        self._set_parts(part.upload, {**old, part.number: (part, ref)})
-
-    def _set_parts(self, upload: str, parts: dict[int, tuple[Part, RecordRef]]) -> None:
-        old = self._parts.get(upload)
-        if parts:
-            self._parts[upload] = parts
-        else:
-            self._parts.pop(upload, None)
-        if old is None:
-            self._undo.append(lambda: self._parts.pop(upload, None))
-        else:
-            self._undo.append(lambda: self._parts.__setitem__(upload, old))
-
-    def complete(self, upload: str, parts_digest: bytes, result: HLC, /) -> None:
-        """Marks an upload completed, if it is there, and drops its parts."""
-        old = self._rows.get(upload)
-        if old is not None:
-            self._rows[upload] = replace(old, completed=parts_digest, result=result)
-            self._undo.append(lambda: self._rows.__setitem__(upload, old))
-        self._set_parts(upload, {})
-
-    def delete(self, upload: str, /) -> None:
-        """Removes an upload and its parts."""
-        old = self._rows.pop(upload, None)
-        if old is not None:
-            self._undo.append(lambda: self._rows.__setitem__(upload, old))
-        self._set_parts(upload, {})
+    def set_place(self, bucket_id: int, key: str, stamp: HLC, ref: RecordRef, /) -> bool:
+        """Changes where a version's record lies; False when there is none."""
+        row = self._row(bucket_id, key, stamp)
+        if row is not None:
+            self._remove(row)
+            self._add(row._replace(ref=ref))
+        return row is not None
 
 
 class MemoryCredentials(Credentials):

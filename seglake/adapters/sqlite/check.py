@@ -28,12 +28,12 @@ _HOMELESS_PARTS = "SELECT DISTINCT upload FROM multipart_parts WHERE upload NOT 
 _TWO_NULLS = "SELECT key FROM versions WHERE is_null = 1 GROUP BY bucket_id, key HAVING count(*) > 1"
 
 
-def findings(session: Session) -> list[str]:
+def findings(session: Session, *, versions: bool = True) -> list[str]:
     """All findings in one snapshot, one line each; empty when sound."""
     found: list[str] = []
     try:
         session.execute("BEGIN")
-        found.extend(_all(session))
+        found.extend(_all(session, versions=versions))
     except (apsw.Error, UnicodeDecodeError) as error:
         found.append(f"sqlite: the check cannot go on: {error}")
     finally:
@@ -42,7 +42,7 @@ def findings(session: Session) -> list[str]:
     return found
 
 
-def _all(session: Session) -> Iterator[str]:
+def _all(session: Session, *, versions: bool) -> Iterator[str]:
     for (text,) in session.scan("PRAGMA integrity_check", ()):
         if text != "ok":
             yield f"sqlite: {text}"
@@ -59,7 +59,8 @@ def _all(session: Session) -> Iterator[str]:
     yield from _rows("api_keys", view.credentials.scan_rows(), read_credential)
     yield from _rows("multipart_uploads", view.uploads.scan_rows(), read_upload)
     yield from _rows("multipart_parts", view.uploads.scan_part_rows(), read_part)
-    yield from _rows("versions", view.versions.scan_rows(), _check_version)
+    if versions:
+        yield from _rows("versions", view.versions.scan_rows(), _check_version)
     for sql, text in (
         (_ORPHAN_MANIFESTS, "manifests: {!r} belongs to no version"),
         (_SHARED_MANIFESTS, "manifests: {!r} belongs to several versions"),

@@ -13,8 +13,10 @@ from seglake.adapters.sqlite.tables.settings import BatchSettings, SqliteSetting
 from seglake.adapters.sqlite.tables.uploads import SqliteUploads
 from seglake.adapters.sqlite.tables.users import SqliteUsers
 from seglake.adapters.sqlite.tables.versions import SqliteVersions
+from seglake.domain.model.errors import UnderMaintenance
 from seglake.domain.model.events import Event
 from seglake.domain.model.hlc import HLC, next_ticks
+from seglake.domain.model.maintenance import MAINTENANCE_NOTE, parse_text
 from seglake.domain.model.segment import ChunkSlice
 from seglake.domain.ports.journal import Journal
 from seglake.domain.ports.metadata import MetadataTx, MetadataView
@@ -56,7 +58,7 @@ class SqliteTx(MetadataTx):
     """The transaction of one batch; its scripts take turns with it. ``begin`` comes first."""
 
     __slots__ = (
-        *("_journal", "_now_ms", "buckets", "configs", "credentials", "notes", "ring_keys"),
+        *("_barred", "_journal", "_now_ms", "buckets", "configs", "credentials", "notes", "ring_keys"),
         *("segments", "settings", "uploads", "users", "versions"),
     )
     buckets: SqliteBuckets
@@ -71,6 +73,7 @@ class SqliteTx(MetadataTx):
     notes: SqliteNotes
     _journal: Journal
     _now_ms: int
+    _barred: bool
 
     def __init__(self, session: Session) -> None:
         self.buckets = SqliteBuckets(session)
@@ -89,6 +92,8 @@ class SqliteTx(MetadataTx):
         self._journal = journal
         self._now_ms = now_ms
         self.settings.load()
+        note = self.notes.get(MAINTENANCE_NOTE)
+        self._barred = note is not None and parse_text(note).refuses_commits
 
     def tick(self) -> HLC:
         """The next stamp."""
@@ -105,7 +110,9 @@ class SqliteTx(MetadataTx):
         return self._journal.append_chunk(payload, digest)
 
     def record(self, event: Event, /) -> None:
-        """Into the journal and the tables."""
+        """Into the journal and the tables; UnderMaintenance while nothing may change."""
+        if self._barred:
+            raise UnderMaintenance
         ref = self._journal.append_event(event)
         apply_event(self, event, ref)
         self.settings.set_last_ticks(event.stamp.ticks)

@@ -8,9 +8,10 @@ from typing import Any
 import apsw
 
 from seglake.adapters.sqlite.rows import Session
+from seglake.adapters.sqlite.tables.filing import file_puts
 from seglake.adapters.sqlite.view import SqliteTx
 from seglake.domain.model.errors import StorageFull, StoreFailed
-from seglake.domain.model.events import Event
+from seglake.domain.model.replayed import PlainPut, Replayed
 from seglake.domain.model.segment import RecordRef, Segment
 from seglake.domain.ports.journal import Journal
 from seglake.domain.ports.metadata import Outcome, Script
@@ -131,7 +132,7 @@ class Writer:
         session.execute("RELEASE script")
         return result, True
 
-    def replay(self, events: Sequence[tuple[Event, RecordRef]], segments: Sequence[Segment]) -> None:
+    def replay(self, events: Sequence[tuple[Replayed, RecordRef]], segments: Sequence[Segment]) -> None:
         """Applies everything in few, large transactions. Any failure is final: what was committed before it stays."""
         self.check_alive()
         cache: int = self.session.execute("PRAGMA cache_size").get
@@ -152,15 +153,36 @@ class Writer:
         self.tx.settings.save()
         self.session.execute("COMMIT")
 
-    def _apply(self, events: Sequence[tuple[Event, RecordRef]]) -> None:
-        tx = self.tx
+    def _apply(self, events: Sequence[tuple[Replayed, RecordRef]]) -> None:
+        """In order; puts that follow one another are filed together."""
+        tx, newest = self.tx, 0
+        puts: list[tuple[PlainPut, RecordRef]] = []
         for event, ref in events:
+            if isinstance(event, PlainPut):
+                puts.append((event, ref))
+                newest = max(newest, event.ticks)
+                continue
+            if puts:
+                file_puts(self.session, puts)
+                puts = []
             apply_event(tx, event, ref)
-        tx.settings.set_last_ticks(max([event.stamp.ticks for event, _ref in events]))
+            newest = max(newest, event.stamp.ticks)
+        if puts:
+            file_puts(self.session, puts)
+        tx.settings.set_last_ticks(newest)
 
     def _put_segments(self, segments: Sequence[Segment]) -> None:
         for segment in segments:
             self.tx.segments.put(segment)
+
+    def reindex(self) -> None:
+        """REINDEX; all or nothing. Any failure is final."""
+        self.check_alive()
+        try:
+            self.session.execute("REINDEX")
+            self.session.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except Exception as error:
+            raise self.fail("reindexing the index", error) from error
 
     def maintain(self) -> None:
         """Copies the WAL into the database when it has grown; never waits for readers."""

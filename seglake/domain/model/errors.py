@@ -345,6 +345,26 @@ class Busy(SeglakeError):
         self.retry_after_s = retry_after_s
 
 
+class JobStopped(SeglakeError):
+    """Somebody asked the job to stop; what it did so far leaves nothing inconsistent."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the job {name!r} was stopped before its end")
+        self.name = name
+
+
+class UnderMaintenance(SeglakeError):
+    """The store is in maintenance: it reads and does not write; ``retry_after_s`` says when to come again."""
+
+    def __init__(self, *, retry_after_s: int = 30) -> None:
+        super().__init__("the store is in maintenance: it is read, but not written to until maintenance is disabled")
+        self.retry_after_s = retry_after_s
+
+
+class LimitReached(SeglakeError):
+    """A run would do more than it was allowed to; nothing was done."""
+
+
 class StoreFailed(SeglakeError):
     """A sync, commit or close failed: nothing after it is trusted and the process must restart and recover."""
 

@@ -117,6 +117,16 @@ class PartMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionRepaired:
+    """A version that was marked damaged was read again whole and is served from now on."""
+
+    stamp: HLC
+    bucket_id: int
+    key: str
+    version: HLC
+
+
+@dataclass(frozen=True, slots=True)
 class TagsSet:
     """The tags of one version are these now."""
 
@@ -230,6 +240,7 @@ Event = (
     | VersionPut
     | VersionRemoved
     | VersionDamaged
+    | VersionRepaired
     | VersionGone
     | ChunksMoved
     | PartMoved

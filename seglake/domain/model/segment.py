@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from .hlc import HLC
+
 CHUNK_BYTES = 4 << 20
 """A payload is cut into chunks of this size; the last may be smaller."""
 
@@ -48,15 +50,13 @@ class ChunkSlice(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What one version keeps alive: its chunks (``segment``, ``offset``, ``length``; lengths in bytes) and its record.
-
-    ``manifest`` is what the engine needs to say which version it is (``Versions.named``).
-    """
+    """What one version keeps alive: whole chunks (segment, offset and length in bytes) and its manifest's record."""
 
     bucket_id: int
+    key: str
+    stamp: HLC
     chunks: list[tuple[bytes, int, int]]
-    segment: bytes
-    length: int
+    ref: RecordRef
 
 
 class DurableMark(NamedTuple):

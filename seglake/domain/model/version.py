@@ -9,6 +9,7 @@ from .hlc import HLC
 from .manifest import Manifest, Pairs, VersionKind, VersionState
 from .names import NULL_VERSION, version_id
 from .object_lock import NO_LOCK, Lock
+from .segment import RecordRef
 
 
 class VersionEntry(NamedTuple):
@@ -53,6 +54,31 @@ class Version:
     def is_marker(self) -> bool:
         """True for a delete marker."""
         return self.manifest.kind is VersionKind.MARKER
+
+
+class Filed(NamedTuple):
+    """A version as an inspection needs it: its row and its manifest agree, and no manifest was made of them.
+
+    ``chunks`` are (segment, offset, length, BLAKE3) of whole chunks, ``ref`` is where the record of its manifest lies,
+    ``content`` the CRC-64 of the manifest as the record holds it.
+    """
+
+    bucket_id: int
+    key: str
+    stamp: HLC
+    damaged: bool
+    chunks: list[tuple[bytes, int, int, bytes]]
+    ref: RecordRef
+    content: int
+
+
+class Misfiled(NamedTuple):
+    """A version's row, or its manifest's, that is not what was written. Its own place may be what is wrong."""
+
+    bucket_id: int
+    key: str
+    stamp: HLC
+    reason: str
 
 
 def entry_of(manifest: Manifest, state: VersionState = VersionState.ACTIVE) -> VersionEntry:

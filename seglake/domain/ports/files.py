@@ -74,6 +74,22 @@ class FileSystem(Protocol):
         ...
 
     def remove(self, name: str, /) -> None: ...
+    def link(self, source: FileSystem, old: str, new: str, /) -> bool:
+        """Gives the file ``old`` of ``source`` the name ``new`` here too: one file, two names, wherever it is changed.
+
+        False, and nothing done, where that is impossible (another disk, no hard links). FileNotFoundError,
+        FileExistsError.
+        """
+        ...
+
+    def share(self, source: FileSystem, old: str, new: str, /) -> bool:
+        """Makes ``new`` a file with the content of ``old`` of ``source`` without writing it: the blocks are one until
+        either file is written (a reflink). It is as durable as a written file: after its sync.
+
+        False, and nothing done, where that is impossible. FileNotFoundError, FileExistsError.
+        """
+        ...
+
     def sync_dir(self, directory: str, /) -> None: ...
     def free_bytes(self) -> int:
         """Bytes that the file system would still give to this process."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from seglake.domain.model.events import Event
 from seglake.domain.model.hlc import HLC
+from seglake.domain.model.replayed import Replayed
 from seglake.domain.model.segment import ChunkSlice, RecordRef, Segment
 
 from .journal import Journal
@@ -107,7 +108,8 @@ class MetadataTx(MetadataTables, Protocol):
         ...
 
     def record(self, event: Event, /) -> None:
-        """Journals the event and applies it to the tables."""
+        """Journals the event and applies it to the tables. UnderMaintenance when, before this batch, the store was
+        quiesced (model/maintenance.py)."""
         ...
 
 
@@ -128,6 +130,13 @@ class MetadataStore(Protocol):
         """Runs ``query`` in one snapshot that sees every acknowledged write of any process."""
         ...
 
+    def read_beside(self, query: Callable[[MetadataView], T], /) -> Callable[[], T]:
+        """Like ``read``, but other work may be done until the result is asked for, by calling what is returned, once.
+
+        ``query`` and its result can be pickled: it may run in another process. Nothing is committed meanwhile.
+        """
+        ...
+
     def apply(self, scripts: Sequence[Script[Any]], journal: Journal, /) -> list[Outcome]:
         """One serialisable transaction of all scripts, each in its own savepoint.
 
@@ -139,7 +148,7 @@ class MetadataStore(Protocol):
         """
         ...
 
-    def replay(self, events: Sequence[tuple[Event, RecordRef]], segments: Sequence[Segment], /) -> None:
+    def replay(self, events: Sequence[tuple[Replayed, RecordRef]], segments: Sequence[Segment], /) -> None:
         """Applies journalled events (already in stamp order) and segment rows without journalling them again."""
         ...
 
@@ -151,8 +160,10 @@ class MetadataStore(Protocol):
         """
         ...
 
-    def check(self) -> list[str]:
-        """The engine's own integrity check and every row checksum; one line for each finding, empty when sound."""
+    def check(self, *, versions: bool = True) -> list[str]:
+        """The engine's own integrity check and every row checksum; one line for each finding, empty when sound.
+
+        Without ``versions`` these rows are left to ``VersionsView.inspect``."""
         ...
 
     def close(self) -> None:

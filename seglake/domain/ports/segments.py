@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from seglake.domain.model.events import Event
+from seglake.domain.model.replayed import Replayed
 from seglake.domain.model.segment import ChunkSlice, DurableMark, RecordRef, Segment
 
 from .journal import Journal
@@ -30,11 +31,63 @@ class BulkWriter(Protocol):
         ...
 
 
+class EventsWriter(Protocol):
+    """A segment of its own for events that were recorded before. Blocking; one thread at a time.
+
+    Nothing is on the disk before the first ``append``, so the index can learn of it first: recovery takes an unknown
+    segment with events for the trace of another index.
+    """
+
+    @property
+    def segment(self) -> bytes:
+        """The id of the segment."""
+        ...
+
+    def append(self, event: Event, /) -> RecordRef:
+        """Puts the event, with the stamp it has, behind the others; its address is final. StorageFull."""
+        ...
+
+    def seal(self) -> Segment:
+        """Writes the rest, footer and manifest pack, synced, and closes; the row for the index. At least one event was
+        appended. StorageFull: give up. StoreFailed: final."""
+        ...
+
+    def abandon(self) -> None:
+        """Closes; what was written stays for whoever collects doomed segments. Idempotent; nothing after ``seal``."""
+        ...
+
+
 class SegmentStore(Protocol):
     """Segments of one data directory. Reading may run beside writing; a sealed segment never changes."""
 
     def bulk(self) -> BulkWriter:
         """A writer for one payload too large to travel with its commit."""
+        ...
+
+    def events_writer(self) -> EventsWriter:
+        """A segment for copies of events, beside those that are written to."""
+        ...
+
+    def pinned(self) -> frozenset[bytes]:
+        """Segments with chunks of payloads whose writers were not released yet. A sealed one that is not among them
+        gets no writer ever again."""
+        ...
+
+    def held(self) -> frozenset[bytes]:
+        """Segments that streams of several chunks, or whoever called ``pin``, still need as files. Any thread."""
+        ...
+
+    def pin(self, segments: Iterable[bytes], /) -> Callable[[], None]:
+        """Keeps the files of segments where they are until the function returned is called (once). Any thread."""
+        ...
+
+    def forget(self, segment: bytes, /) -> None:
+        """Lets go of what is kept open of a segment, so that a file that was removed gives its space back."""
+        ...
+
+    def turn(self) -> None:
+        """Leaves every segment with something in it, so that ``seal_pending`` seals it and new writes begin others.
+        Blocking; where journals are opened."""
         ...
 
     def journal(self, marks: Iterable[DurableMark], /) -> Journal:
@@ -88,6 +141,10 @@ class SegmentFiles(Protocol):
         FormatDamaged is raised after the last when any was damaged."""
         ...
 
+    def replayable(self, segment: bytes, /) -> Iterator[tuple[Replayed, RecordRef]]:
+        """What ``events`` gives, for a rebuild: puts that complete no upload may come as ``PlainPut``."""
+        ...
+
     def tail(self, segment: bytes, committed: int, /) -> Iterator[tuple[Event, RecordRef]]:
         """Intact event records that begin at or beyond ``committed`` (a record boundary), up to the first torn one."""
         ...
@@ -115,11 +172,31 @@ class SegmentFiles(Protocol):
 
     def quarantine(self, segment: bytes, /) -> None:
         """Moves the file out of the way (``objects/quarantine/``), where nothing looks for segments; the move survives
-        power loss on return. SegmentGone."""
+        power loss on return. SegmentGone; StorageFull when the directory has no room, StoreFailed."""
+        ...
+
+    def discard(self, segment: bytes, /) -> None:
+        """Removes a segment for good, wherever its file lies, and its manifest pack; on return none of it comes back
+        after a power loss. Nothing when there is none. StoreFailed."""
         ...
 
     def check(self, segment: bytes, /, *, payload: bool) -> Iterator[tuple[int, str]]:
         """Findings (offset, text) in structure, footer and pack and, with ``payload``, in every payload."""
+        ...
+
+    def mend(self, segment: bytes, /, *, dry_run: bool) -> Iterator[str]:
+        """Writes again what is kept twice - a header copy, a manifest pack - from its sound half; yields what was
+        mended or, with ``dry_run``, would be. Payload and records are never touched. SegmentGone, StorageFull,
+        StoreFailed."""
+        ...
+
+    def stale(self, *, remove: bool) -> tuple[str, ...]:
+        """Names of temporary files that a crash left; with ``remove`` they are removed. StoreFailed."""
+        ...
+
+    def differing(self, segment: bytes, records: Iterable[tuple[int, int, int]], /) -> Iterator[RecordRef]:
+        """Of ``records`` - (offset, length, CRC-64 of an encoded manifest), ascending - those that are not the intact
+        put of just that manifest. SegmentGone."""
         ...
 
     def read(self, chunk: ChunkSlice, /) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -31,4 +31,15 @@ class Offload(Protocol):
 
     def start(self, work: Callable[[], T], /) -> Awaitable[T]:
         """Begins ``work`` at once; its result or error waits to be awaited, once. Abandoning it does not stop it."""
+        ...
+
+
+class Helper(Protocol):
+    """Another process of this program, for long computations that would keep one interpreter busy."""
+
+    def iterate(self, work: Callable[[], Iterator[T]], /) -> Iterator[T]:
+        """Begins ``work`` there at once, and gives what it yields, in order. Several may be under way.
+
+        ``work`` and its items can be pickled and share nothing with this process. What ``work`` raises is raised here.
+        """
         ...

@@ -19,7 +19,7 @@ from seglake.domain.model.multipart import Part, Upload
 from seglake.domain.model.object_lock import Lock
 from seglake.domain.model.segment import ChunkSlice, Held, RecordRef, Segment
 from seglake.domain.model.user import User
-from seglake.domain.model.version import Version, VersionEntry
+from seglake.domain.model.version import Filed, Misfiled, Version, VersionEntry
 
 
 class BucketsView(Protocol):
@@ -77,6 +77,16 @@ class VersionsView(Protocol):
         """Every version of every bucket with the place of its manifest record, by bucket, key and newest first."""
         ...
 
+    def inspect(self, after: tuple[int, str, HLC] | None = None, /) -> Iterator[Filed | Misfiled]:
+        """Every version in the order of ``scan_all``, compared with its manifest, damaged rows among them; cheaper than
+        ``scan_all``. With ``after`` only those behind that place (bucket id, key, stamp)."""
+        ...
+
+    def orphans(self) -> Iterator[tuple[int, tuple[int, str, HLC] | None]]:
+        """Manifests that belong to no version: the engine's number of each, and of which version it is (bucket id, key,
+        stamp) as far as it can be read. A sound store has none."""
+        ...
+
     def scan_chunks(self) -> Iterator[Held]:
         """What every version keeps alive, in no particular order; much cheaper than ``scan_all``.
 
@@ -98,6 +108,15 @@ class Versions(VersionsView, Protocol):
 
     def insert(self, manifest: Manifest, ref: RecordRef, /) -> None: ...
     def delete(self, bucket_id: int, key: str, stamp: HLC, /) -> bool: ...
+    def discard(self, bucket_id: int, key: str, stamp: HLC, /) -> bool:
+        """Removes a version like ``delete``, but looks at no checksum: to put a sound row in the place of a damaged
+        one."""
+        ...
+
+    def drop_orphan(self, number: int, /) -> None:
+        """Removes a manifest that ``orphans`` named."""
+        ...
+
     def set_state(self, bucket_id: int, key: str, stamp: HLC, state: VersionState, /) -> bool: ...
     def set_tags(self, bucket_id: int, key: str, stamp: HLC, tags: Pairs, /) -> bool: ...
     def set_lock(self, bucket_id: int, key: str, stamp: HLC, lock: Lock, /) -> bool: ...

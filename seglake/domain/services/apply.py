@@ -28,6 +28,7 @@ from seglake.domain.model.events import (
     VersioningSet,
     VersionPut,
     VersionRemoved,
+    VersionRepaired,
 )
 from seglake.domain.model.manifest import VersionState
 from seglake.domain.model.segment import DurableMark, RecordRef, Segment, SegmentState
@@ -72,6 +73,8 @@ def apply_event(tables: MetadataTables, event: Event, ref: RecordRef) -> None:  
                 tables.uploads.set_part_chunks(event.upload, event.number, event.chunks)
         case VersionGone():
             _replace_null(tables, event.bucket_id, event.key)
+        case VersionRepaired():
+            tables.versions.set_state(event.bucket_id, event.key, event.version, VersionState.ACTIVE)
         case CredentialPut():
             tables.credentials.put(event.credential)
         case CredentialRemoved():

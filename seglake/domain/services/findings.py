@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from seglake.domain.model.multipart import Part, Upload
 from seglake.domain.model.names import version_id
-from seglake.domain.model.version import Version
+from seglake.domain.model.version import Filed, Misfiled, Version
+from seglake.domain.ports.metadata import MetadataTables, MetadataView
 
 
 class Severity(StrEnum):
@@ -40,6 +41,13 @@ def place_of(version: Version) -> str:
     """How findings name a version; always by its stamp, since ``null`` names another one later."""
     manifest = version.manifest
     return f"{manifest.bucket}/{manifest.key}?versionId={version_id(manifest.stamp)}"
+
+
+def place_filed(view: MetadataView | MetadataTables, filed: Filed | Misfiled) -> str:
+    """The same, for who has no manifest."""
+    bucket = view.buckets.by_id(filed.bucket_id)
+    name = bucket.name if bucket is not None else f"bucket {filed.bucket_id}"
+    return f"{name}/{filed.key}?versionId={version_id(filed.stamp)}"
 
 
 def place_of_part(upload: Upload, part: Part) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 
 from seglake.domain.model.digest import Checksum, ChecksumAlgorithm, Expectations
 from seglake.domain.model.encryption import PLAIN_CHUNK_BYTES, Encryption
 from seglake.domain.model.errors import (
     BadDigest,
+    Busy,
     EntityTooLarge,
     IncompleteBody,
     PayloadHashMismatch,
     SeglakeError,
 )
-from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice, DurableMark
+from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice, DurableMark, SegmentState
 from seglake.domain.ports.body import Body
 from seglake.domain.ports.ciphers import ChunkCipher
 from seglake.domain.ports.digests import Digests, Hasher
@@ -29,6 +30,14 @@ INLINE_HASH_BYTES_MAX = 64 << 10
 
 DEFAULT_CHECKSUM = ChecksumAlgorithm.CRC64NVME
 """What S3 computes when the client names no algorithm (S3 User Guide, "Checking object integrity")."""
+
+
+def check_not_doomed(tx: MetadataTx, segments: Iterable[bytes]) -> None:
+    """Busy when a segment is going away, so that no version ever names a chunk in it."""
+    for segment in segments:
+        row = tx.segments.get(segment)
+        if row is not None and row.state is SegmentState.DOOMED:
+            raise Busy("the segment with these bytes was collected meanwhile; send them again")
 
 
 @dataclass(slots=True)
@@ -58,6 +67,8 @@ class Payload:
         if self.inline:
             chunk = tx.store(self.inline, self.inline_digest)
             return (chunk if self.encryption is None else chunk._replace(take=self.size),)
+        if self.chunks:
+            check_not_doomed(tx, {chunk.segment for chunk in self.chunks})
         return self.chunks
 
     def release(self) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 
 from seglake.domain.model.bucket_config import ConfigKind
-from seglake.domain.model.errors import NoSuchBucket, StorageFull, StoreClosed, StoreFailed
+from seglake.domain.model.errors import NoSuchBucket, StorageFull, StoreClosed, StoreFailed, UnderMaintenance
 from seglake.domain.model.expiry import Action
 from seglake.domain.model.lifecycle import DAY_MS
 from seglake.domain.ports.committer import Committer
@@ -118,8 +118,8 @@ class LifecycleRunner:
     async def run(self) -> Summary | None:
         """One run over all buckets, from where the last one stopped; None when one is under way already.
 
-        An error in one bucket is logged, and the run goes on with the next. StorageFull, StoreFailed and StoreClosed
-        end it.
+        An error in one bucket is logged, and the run goes on with the next. StorageFull, StoreFailed, StoreClosed and
+        UnderMaintenance end it.
         """
         if self._running:
             return None
@@ -155,7 +155,7 @@ class LifecycleRunner:
                     await self._phase(resumed or Standing(name, 0, uploads), summary)
         except NoSuchBucket:
             return  # removed meanwhile, with all that was in it
-        except (StorageFull, StoreFailed, StoreClosed):
+        except (StorageFull, StoreFailed, StoreClosed, UnderMaintenance):
             raise
         except Exception as error:  # noqa: BLE001 - logged with its trace; other buckets have rules too
             summary.failed += 1

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from seglake.domain.model.errors import FormatDamaged, SegmentGone
-from seglake.domain.model.events import Event
 from seglake.domain.model.hlc import HLC
+from seglake.domain.model.replayed import Replayed
 from seglake.domain.model.segment import RecordRef, Segment, SegmentState
 from seglake.domain.ports.journal import NoRecords
 from seglake.domain.ports.metadata import MetadataStore, MetadataTx
@@ -44,6 +44,10 @@ class RebuildReport:
     findings: tuple[Finding, ...]
 
 
+_Head = tuple[HLC, bytes, Replayed, RecordRef, Iterator[tuple[Replayed, RecordRef]]]
+"""The next event of a segment that has its turn: its stamp, the segment, itself, its place, and those behind it."""
+
+
 @dataclass(slots=True)
 class _Sources:
     """All segments as one sequence of events in stamp order; a segment is opened only when its turn comes."""
@@ -52,11 +56,11 @@ class _Sources:
     findings: list[Finding] = field(default_factory=list)
     duplicates: int = 0
 
-    def merged(self, segments: list[bytes], progress: Progress) -> Iterator[tuple[Event, RecordRef]]:
+    def merged(self, segments: list[bytes], progress: Progress) -> Iterator[tuple[Replayed, RecordRef]]:
         """Each event once. Several stamps may interleave between segments, within one they ascend."""
         waiting = sorted(self._first_stamps(segments), reverse=True)
-        heads: list[tuple[HLC, bytes, Event, RecordRef, Iterator[tuple[Event, RecordRef]]]] = []
-        last: HLC | None = None
+        heads: list[_Head] = []
+        last = HLC(-1, 0)
         while waiting or heads:
             while waiting and (not heads or waiting[-1][0] <= heads[0][0]):
                 segment = waiting.pop()[1]
@@ -64,26 +68,38 @@ class _Sources:
             if not heads:
                 continue
             stamp, segment, event, ref, rest = heapq.heappop(heads)
-            self._push(heads, segment, rest, progress)
-            if last is not None and stamp <= last:
-                self._note_repeat(segment, ref, stamp, last)
-                if stamp == last:
-                    continue
-            last = stamp if last is None else max(last, stamp)
-            yield event, ref
+            # As long as no other segment has its turn, this one is read on without asking the heap.
+            limit = min([*[head[0] for head in heads[:1]], *[first[0] for first in waiting[-1:]]], default=None)
+            while True:
+                if stamp > last:
+                    last = stamp
+                    yield event, ref
+                elif self._late(segment, ref, stamp, last):
+                    yield event, ref
+                following = next(rest, None)
+                if following is None:
+                    progress.advance()
+                    break
+                event, ref = following
+                stamp = event.stamp
+                if limit is not None and stamp >= limit:
+                    heapq.heappush(heads, (stamp, segment, event, ref, rest))
+                    break
 
-    def _note_repeat(self, segment: bytes, ref: RecordRef, stamp: HLC, last: HLC) -> None:
+    def _late(self, segment: bytes, ref: RecordRef, stamp: HLC, last: HLC) -> bool:
+        """Notes an event that does not follow ``last``; whether it counts all the same."""
         if stamp == last:
             self.duplicates += 1
-        else:
-            text = f"the record at byte {ref.offset} is older than the one before it; it was applied late"
-            self.findings.append(warning(place_of_segment(segment), text))
+            return False
+        text = f"the record at byte {ref.offset} is older than the one before it; it was applied late"
+        self.findings.append(warning(place_of_segment(segment), text))
+        return True
 
     def _push(
         self,
-        heads: list[tuple[HLC, bytes, Event, RecordRef, Iterator[tuple[Event, RecordRef]]]],
+        heads: list[_Head],
         segment: bytes,
-        events: Iterator[tuple[Event, RecordRef]],
+        events: Iterator[tuple[Replayed, RecordRef]],
         progress: Progress,
     ) -> None:
         following = next(events, None)
@@ -99,9 +115,9 @@ class _Sources:
             # A segment without events still takes its turn, so that its damage is reported.
             yield (first[0].stamp if first is not None else HLC(0, 0)), segment
 
-    def _intact_events(self, segment: bytes, *, report: bool = True) -> Iterator[tuple[Event, RecordRef]]:
+    def _intact_events(self, segment: bytes, *, report: bool = True) -> Iterator[tuple[Replayed, RecordRef]]:
         try:
-            yield from self.files.events(segment)
+            yield from self.files.replayable(segment)
         except (FormatDamaged, SegmentGone) as damage:
             if report:
                 self.findings.append(error(place_of_segment(segment), damage.hint))
@@ -125,7 +141,7 @@ class Rebuild:
         progress = self._stages("replaying", "segments")
         progress.total(len(rows))
         events, newest = 0, None
-        batch: list[tuple[Event, RecordRef]] = []
+        batch: list[tuple[Replayed, RecordRef]] = []
         for entry in sources.merged([row.id for row in rows], progress):
             stamp = entry[0].stamp
             newest = stamp if newest is None or stamp > newest else newest

@@ -62,6 +62,7 @@ class _Work:
     adopt: list[bytes] = field(default_factory=list)
     quarantine: list[bytes] = field(default_factory=list)
     missing: list[Segment] = field(default_factory=list)
+    copies: list[bytes] = field(default_factory=list)
     tail_segments: int = 0
     tail_ticks: list[int] = field(default_factory=list)
 
@@ -117,6 +118,11 @@ class Recovery:
         present = set(self._files.list())
         work = _Work(index_is_new)
         for row in rows.values():
+            if row.state is SegmentState.DOOMED:
+                # Garbage is for whoever collects it. Without a footer it is a copy that was never completed or used.
+                if not row.footer:
+                    work.copies.append(row.id)
+                continue
             if row.id not in present:
                 work.missing.append(row)
             elif row.state is SegmentState.OPEN:
@@ -138,6 +144,8 @@ class Recovery:
         damaged: list[bytes] = []
         for segment in work.quarantine:
             self._files.quarantine(segment)
+        for segment in work.copies:
+            self._files.discard(segment)
         for row in work.recover:
             self._recover(row.id, row.committed, (sealed, dropped, damaged))
         for segment in work.adopt:
@@ -145,7 +153,7 @@ class Recovery:
         for segment in work.unknown:
             self._recover(segment, 0, (adopted, dropped, damaged))
         gone, missing = self._sort_missing(work.missing)
-        dropped_rows = {*dropped, *gone} & {row.id for row in (*work.recover, *work.missing)}
+        dropped_rows = {*dropped, *gone} & {row.id for row in (*work.recover, *work.missing)} | {*work.copies}
         if sealed or adopted or dropped_rows:
             script = NoteSegments((*sealed, *adopted), tuple(sorted(dropped_rows)))
             for outcome in self._metadata.apply([script], NoRecords()):
@@ -153,7 +161,7 @@ class Recovery:
                     raise outcome
         return RecoveryReport(
             sealed=tuple([row.id for row in sealed]),
-            dropped=(*dropped, *gone),
+            dropped=(*dropped, *gone, *work.copies),
             adopted=tuple([row.id for row in adopted]),
             quarantined=tuple(work.quarantine),
             missing=missing,

@@ -1,4 +1,4 @@
-"""Scrubbing reads every live chunk once and compares its BLAKE3; damage never ends it early."""
+"""Scrubbing reads every live chunk once and compares its BLAKE3; damage never ends it early, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from seglake.domain.model.errors import ChunkCorrupt, SegmentGone
+from seglake.domain.model.manifest import VersionState
 from seglake.domain.model.segment import ChunkSlice
+from seglake.domain.model.version import Filed, Misfiled
 from seglake.domain.ports.metadata import MetadataStore, MetadataView
 from seglake.domain.ports.progress import Progress, Stages, silent
 from seglake.domain.ports.segments import SegmentFiles
 from seglake.domain.ports.system import Clock
 
-from .findings import Finding, error, place_of, place_of_part
+from .findings import Finding, error, place_filed, place_of_part, place_of_segment
+from .marking import Suspect
 
 _CHUNK = struct.Struct(">QL32s")
 """Offset, length and digest: packed, because a store has millions of chunks; sorted as bytes they ascend by offset."""
@@ -21,13 +24,22 @@ _CHUNK = struct.Struct(">QL32s")
 
 @dataclass(frozen=True, slots=True)
 class ScrubReport:
-    """``chunks`` and ``bytes`` were read (a shared chunk once); ``damaged`` of them did not match."""
+    """``chunks`` and ``bytes`` were read (a shared chunk once); ``damaged`` of them did not match.
+
+    ``suspects`` are the versions that damage reaches and that are not marked yet.
+    """
 
     chunks: int
     bytes: int
     damaged: int
     seconds: float
     findings: tuple[Finding, ...]
+    suspects: tuple[Suspect, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """True when nothing was found."""
+        return not self.findings
 
     @property
     def bytes_per_s(self) -> float:
@@ -41,13 +53,9 @@ class _Damage:
 
     reasons: dict[tuple[bytes, int], str] = field(default_factory=dict)
 
-    def of(self, chunks: tuple[ChunkSlice, ...]) -> str | None:
-        """Why the first damaged one of ``chunks`` failed."""
-        for chunk in chunks:
-            reason = self.reasons.get((chunk.segment, chunk.offset))
-            if reason is not None:
-                return reason
-        return None
+    def of(self, places: Iterator[tuple[bytes, int]]) -> str | None:
+        """Why the first damaged chunk at ``places`` (segment, offset) failed."""
+        return next((self.reasons[place] for place in places if place in self.reasons), None)
 
 
 class Scrub:
@@ -59,10 +67,14 @@ class Scrub:
         self._clock = clock
         self._stages = stages
 
-    def run(self) -> ScrubReport:
-        """Reads everything that a version or a part needs; each damaged one is a finding."""
+    def run(self, *, dead: bool = False) -> ScrubReport:
+        """Reads everything that a version or a part needs; each damaged one is a finding.
+
+        With ``dead`` every record of every segment is read as well, whether anything needs it or not.
+        """
         begun = self._clock.steady_s()
-        live = self._metadata.read(self._collect)
+        findings: list[Finding] = []
+        live = self._metadata.read(lambda view: self._collect(view, findings))
         progress = self._stages("payload", "bytes")
         progress.total(sum([length for chunks in live.values() for _, length, _ in _CHUNK.iter_unpack(chunks)]))
         damage = _Damage()
@@ -72,18 +84,31 @@ class Scrub:
                 self._verify(ChunkSlice(segment, offset, length, digest, 0, length), damage, progress)
                 chunks += 1
                 size += length
-        findings = self._metadata.read(lambda view: tuple(_who_needs(view, damage))) if damage.reasons else ()
-        return ScrubReport(chunks, size, len(damage.reasons), self._clock.steady_s() - begun, findings)
+        seconds = self._clock.steady_s() - begun
+        suspects: list[Suspect] = []
+        if damage.reasons:
+            findings += self._metadata.read(lambda view: list(_who_needs(view, damage, suspects)))
+        if dead:
+            findings += self._check_all()
+        return ScrubReport(chunks, size, len(damage.reasons), seconds, tuple(findings), tuple(suspects))
 
-    def _collect(self, view: MetadataView) -> dict[bytes, bytes]:
+    def _collect(self, view: MetadataView, findings: list[Finding]) -> dict[bytes, bytes]:
         """The live chunks of each segment, packed, each once, by offset."""
         progress = self._stages("index", "versions")
         progress.total(view.versions.count())
         found: dict[bytes, bytearray] = {}
-        for chunks in _live(view, progress):
-            for chunk in chunks:
-                packed = found.setdefault(chunk.segment, bytearray())
-                packed += _CHUNK.pack(chunk.offset, chunk.length, chunk.digest)
+        pack = _CHUNK.pack
+        for filed in view.versions.inspect():
+            progress.advance()
+            if isinstance(filed, Misfiled):
+                findings.append(error(place_filed(view, filed), f"{filed.reason}; its bytes cannot be checked"))
+                continue
+            for segment, offset, length, digest in filed.chunks:
+                found.setdefault(segment, bytearray()).extend(pack(offset, length, digest))
+        for upload in view.uploads.scan_all():
+            for part in view.uploads.parts(upload.id):
+                for chunk in part.chunks:
+                    found.setdefault(chunk.segment, bytearray()).extend(pack(chunk.offset, chunk.length, chunk.digest))
         step = _CHUNK.size
         return {
             segment: b"".join(sorted({bytes(packed[i : i + step]) for i in range(0, len(packed), step)}))
@@ -97,24 +122,29 @@ class Scrub:
             damage.reasons[(chunk.segment, chunk.offset)] = failure.hint
         progress.advance(chunk.length)
 
+    def _check_all(self) -> Iterator[Finding]:
+        segments = self._files.list()
+        progress = self._stages("all records", "segments")
+        progress.total(len(segments))
+        for segment in segments:
+            for offset, text in self._files.check(segment, payload=True):
+                yield error(place_of_segment(segment), f"at byte {offset}: {text}")
+            progress.advance()
 
-def _live(view: MetadataView, progress: Progress) -> Iterator[tuple[ChunkSlice, ...]]:
-    for version, _ in view.versions.scan_all():
-        yield version.manifest.chunks
-        progress.advance()
-    for upload in view.uploads.scan_all():
-        for part in view.uploads.parts(upload.id):
-            yield part.chunks
 
-
-def _who_needs(view: MetadataView, damage: _Damage) -> Iterator[Finding]:
+def _who_needs(view: MetadataView, damage: _Damage, suspects: list[Suspect]) -> Iterator[Finding]:
     """A second pass, only when there is damage: memory stays that of the damage."""
-    for version, _ in view.versions.scan_all():
-        reason = damage.of(version.manifest.chunks)
-        if reason is not None:
-            yield error(place_of(version), reason)
+    for filed in view.versions.inspect():
+        reason = damage.of((chunk[0], chunk[1]) for chunk in filed.chunks) if isinstance(filed, Filed) else None
+        if reason is None:
+            continue
+        yield error(place_filed(view, filed), reason)
+        version = view.versions.find(filed.bucket_id, filed.key, filed.stamp)
+        assert version is not None, "it was read in the same snapshot"
+        if version.state is VersionState.ACTIVE:
+            suspects.append(Suspect.of(version))
     for upload in view.uploads.scan_all():
         for part in view.uploads.parts(upload.id):
-            reason = damage.of(part.chunks)
+            reason = damage.of((chunk.segment, chunk.offset) for chunk in part.chunks)
             if reason is not None:
                 yield error(place_of_part(upload, part), reason)

@@ -66,7 +66,7 @@ class Status:
             uploads=sum([1 for upload in view.uploads.scan_all() if not upload.completed]),
             object_bytes=size,
             live_bytes=_live_bytes(view) if live else None,
-            segments_open=len(rows) - sealed,
+            segments_open=sum([row.state is SegmentState.OPEN for row in rows]),
             segments_sealed=sealed,
             segment_bytes=sum([self._size(segment) for segment in self._files.list()]),
         )

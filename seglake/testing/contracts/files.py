@@ -140,6 +140,40 @@ class FileSystemContract:
         with pytest.raises(FileNotFoundError):
             files.rename("a", "c")
 
+    def test_a_link_is_the_same_file_under_another_name(self, files: FileSystem) -> None:
+        write(files, "a", b"1")
+        if not files.link(files, "a", "b"):
+            pytest.skip("this file system has no hard links")
+        file = files.open("b", write=True)
+        file.pwritev([b"2"], 1)
+        file.close()
+        files.remove("b")
+        assert read(files, "a") == b"12"
+
+    def test_a_shared_copy_is_another_file(self, files: FileSystem) -> None:
+        write(files, "a", b"1" * 5000)
+        if not files.share(files, "a", "b"):
+            assert not files.exists("b")
+            pytest.skip("this file system shares no blocks")
+        file = files.open("b", write=True)
+        file.pwritev([b"2"], 0)
+        file.close()
+        assert read(files, "a") == b"1" * 5000
+        assert read(files, "b") == b"2" + b"1" * 4999
+
+    @pytest.mark.parametrize("way", ["link", "share"])
+    def test_neither_link_nor_copy_replaces_a_file(self, files: FileSystem, way: str) -> None:
+        write(files, "a", b"1")
+        write(files, "b", b"2")
+        if not getattr(files, way)(files, "a", "c"):
+            pytest.skip("this file system cannot")
+        with pytest.raises(FileExistsError):
+            getattr(files, way)(files, "a", "b")
+        with pytest.raises(FileNotFoundError):
+            getattr(files, way)(files, "missing", "d")
+        assert read(files, "b") == b"2"
+        assert not files.exists("d")
+
     def test_a_removed_file_stays_readable_where_it_is_open(self, files: FileSystem, file: File) -> None:
         file.pwritev([b"abc"], 0)
         files.remove("file")

@@ -32,6 +32,7 @@ from seglake.domain.model.events import (
     VersioningSet,
     VersionPut,
     VersionRemoved,
+    VersionRepaired,
 )
 from seglake.domain.model.manifest import Manifest, VersionKind
 from seglake.domain.model.multipart import Part, Upload
@@ -197,11 +198,13 @@ def _remove(tx: MetadataTx, act: Act) -> str:
     if not entries:
         raise Refused("nothing to remove")
     entry = entries[act.pick % len(entries)]
-    verb = (act.pick // 7) % 3
+    verb = (act.pick // 7) % 4
     if verb == 0:
         tx.record(VersionRemoved(tx.tick(), bucket.id, act.key, entry.stamp))
     elif verb == 1:
         tx.record(VersionDamaged(tx.tick(), bucket.id, act.key, entry.stamp))
+    elif verb == 2:
+        tx.record(VersionRepaired(tx.tick(), bucket.id, act.key, entry.stamp))
     else:
         tx.record(
             TagsSet(tx.tick(), bucket.id, act.key, entry.stamp, (("é", "\0"), ("n", str(act.pick)))[: act.pick % 3])

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from seglake.domain.model.bucket import Bucket
-from seglake.domain.model.errors import SeglakeError, StorageFull, StoreClosed, StoreFailed
+from seglake.domain.model.errors import SeglakeError, StorageFull, StoreClosed, StoreFailed, UnderMaintenance
 from seglake.domain.model.events import BucketCreated, VersionPut
 from seglake.domain.model.hlc import HLC
+from seglake.domain.model.maintenance import MAINTENANCE_NOTE, Maintenance, MaintenanceState, to_text
 from seglake.domain.model.segment import DurableMark, SegmentState
 from seglake.domain.ports.metadata import MetadataStore, MetadataTx
 from seglake.testing.contracts.doubles import ManualClock, ScriptedJournal
@@ -36,6 +37,23 @@ class CommitContract(StoreCase):
 
     def test_outcomes_come_in_the_order_of_the_scripts(self, store: MetadataStore) -> None:
         assert change(store, *[lambda _tx, n=n: n for n in range(5)]) == list(range(5))
+
+    def test_nothing_is_recorded_from_the_batch_after_the_quiescing_one(self, store: MetadataStore) -> None:
+        quiesced = to_text(Maintenance(MaintenanceState.QUIESCED, 1, "moving"))
+        change(store, lambda tx: tx.notes.put(MAINTENANCE_NOTE, quiesced))
+        journal = ScriptedJournal()
+        (outcome,) = change(store, lambda tx: tx.record(BucketCreated(BUCKET)), journal=journal)
+        assert isinstance(outcome, UnderMaintenance)
+        assert journal.kept == []
+        assert store.read(lambda view: view.buckets.get("bucket")) is None
+        change(store, lambda tx: tx.notes.put("other", "text"))
+        assert store.read(lambda view: view.notes.get("other")) == "text"
+        change(store, lambda tx: tx.notes.put(MAINTENANCE_NOTE, ""))
+        assert change(store, lambda tx: tx.record(BucketCreated(BUCKET))) == [None]
+
+    def test_a_store_that_enters_maintenance_still_records(self, store: MetadataStore) -> None:
+        change(store, lambda tx: tx.notes.put(MAINTENANCE_NOTE, to_text(Maintenance(MaintenanceState.ENTERING, 1))))
+        assert change(store, lambda tx: tx.record(BucketCreated(BUCKET))) == [None]
 
     def test_a_refused_script_is_undone_alone(self, store: MetadataStore) -> None:
         self._one_of_three_fails(store, SeglakeError("refused"))

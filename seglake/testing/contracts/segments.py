@@ -192,6 +192,89 @@ class BulkContract(SegmentCase):
         writer.release()
 
 
+class PinContract(SegmentCase):
+    """Who needs a segment, and how it goes when nobody does."""
+
+    def test_a_writer_pins_its_segments_until_it_is_released(self, make_bench: MakeBench) -> None:
+        bench = make_bench(segment_size=20_000)
+        writer, other = bench.store.bulk(), bench.store.bulk()
+        chunks = [writer.append(b"x" * 9000, bench.digests.content(b"x" * 9000)) for _ in range(8)]
+        shared = other.append(b"y", bench.digests.content(b"y"))
+        segments = {chunk.segment for chunk in chunks}
+        assert bench.store.pinned() == segments | {shared.segment}
+        bench.store.turn()
+        bench.store.seal_pending()
+        assert bench.store.pinned() == segments | {shared.segment}, "sealing changes nothing about it"
+        writer.sync()
+        writer.release()
+        writer.release()
+        assert bench.store.pinned() == {shared.segment}
+        other.release()
+        assert bench.store.pinned() == frozenset()
+
+    async def test_a_stream_of_several_chunks_holds_its_segments(self, bench: SegmentBench) -> None:
+        chunks = [bench.put(b"x" * 300_000, number + 1).chunk for number in range(3)]
+        stream = bench.store.stream(chunks)
+        assert bench.store.held() == frozenset()
+        await anext(stream)
+        assert bench.store.held() == {chunks[0].segment}
+        assert len([piece async for piece in stream]) == 2
+        assert bench.store.held() == frozenset()
+
+    def test_whoever_asks_for_it_holds_segments(self, bench: SegmentBench) -> None:
+        segments = [b"a" * 16, b"b" * 16]
+        first, second = bench.store.pin(segments), bench.store.pin(iter(segments[:1]))
+        assert bench.store.held() == set(segments)
+        first()
+        assert bench.store.held() == set(segments[:1])
+        second()
+        assert bench.store.held() == frozenset()
+        assert bench.store.pinned() == frozenset(), "they are no writers"
+
+    async def test_turning_leaves_what_has_something_in_it(self, bench: SegmentBench) -> None:
+        first = bench.put(b"x", 1)
+        bench.store.turn()
+        second = bench.put(b"y", 2)
+        assert second.ref.segment != first.ref.segment
+        assert [row.id for row in bench.store.seal_pending()] == [first.ref.segment]
+        assert await bench.read([first.chunk, second.chunk]) == b"xy"
+
+    def test_copied_events_have_a_sealed_segment_of_their_own(self, bench: SegmentBench) -> None:
+        bench.put(b"x", 100)
+        writer = bench.store.events_writer()
+        assert writer.segment not in bench.files.list(), "nothing is there before the first event"
+        refs = [writer.append(event(ticks)) for ticks in range(1, 50)]
+        row = writer.seal()
+        writer.abandon()
+        assert (row.id, row.state) == (writer.segment, SegmentState.SEALED)
+        assert row.committed == bench.files.size(row.id)
+        assert list(bench.files.events(row.id)) == [(event(n + 1), ref) for n, ref in enumerate(refs)]
+        assert list(bench.files.check(row.id, payload=True)) == []
+        assert row.id not in [sealed.id for sealed in bench.store.close()]
+
+    def test_an_abandoned_copy_can_be_discarded(self, bench: SegmentBench) -> None:
+        writer = bench.store.events_writer()
+        writer.append(event(1))
+        writer.abandon()
+        bench.files.discard(writer.segment)
+        assert writer.segment not in bench.files.list()
+
+    def test_what_is_discarded_is_gone_wherever_it_lay(self, bench: SegmentBench) -> None:
+        first = bench.put(b"x", 1).ref.segment
+        bench.store.turn()
+        second = bench.put(b"x", 2).ref.segment
+        bench.store.turn()
+        bench.store.seal_pending()
+        bench.files.quarantine(first)
+        for segment in (first, second, first, b"?" * 16):
+            bench.store.forget(segment)
+            bench.files.discard(segment)
+        assert bench.files.list() == []
+        for segment in (first, second):
+            with pytest.raises(SegmentGone):
+                bench.files.quarantine(segment)
+
+
 class SealContract(SegmentCase):
     """Turning to new segments, sealing, closing."""
 
@@ -339,5 +422,5 @@ class FilesContract(SegmentCase):
         assert await bench.read([old.chunk, new.chunk]) == b"oldnew"
 
 
-class SegmentContract(ReadContract, BulkContract, SealContract, FilesContract):
+class SegmentContract(ReadContract, BulkContract, PinContract, SealContract, FilesContract):
     """All of it."""

@@ -11,7 +11,7 @@ from seglake.adapters.sqlite.rows import Row, Session, damaged, row_sum
 from seglake.domain.model.errors import FormatDamaged
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.multipart import Part, Upload
-from seglake.domain.model.segment import RecordRef
+from seglake.domain.model.segment import ChunkSlice, RecordRef
 from seglake.domain.ports.tables import Uploads
 
 _UPLOAD = "SELECT id, bucket_id, key, ticks, site, running, upload, row_sum FROM multipart_uploads"
@@ -53,6 +53,10 @@ def read_part(row: Row) -> Part:
     return part
 
 
+def _placed(row: Row) -> tuple[Part, RecordRef]:
+    return read_part(row), RecordRef(*row[3:6])
+
+
 class SqliteUploads(Uploads):
     """The port on two tables."""
 
@@ -87,6 +91,15 @@ class SqliteUploads(Uploads):
         """One part."""
         row = self._session.one(_ONE_PART, (upload, number))
         return None if row is None else read_part(row)
+
+    def part_place(self, upload: str, number: int, /) -> RecordRef | None:
+        """Where a part's record lies."""
+        row = self._session.one(_ONE_PART, (upload, number))
+        return None if row is None else _placed(row)[1]
+
+    def scan_parts(self) -> Iterator[tuple[Part, RecordRef]]:
+        """Every part, by upload and number."""
+        return map(_placed, self._session.scan(f"{_PART} ORDER BY upload, number", ()))
 
     def scan_all(self) -> Iterator[Upload]:
         """All, by id."""
@@ -124,6 +137,23 @@ class SqliteUploads(Uploads):
         kept = row_sum((part.number, offset, length, len(blob)), f"{part.upload}\0", blob + segment)
         values = (part.upload, part.number, blob, segment, offset, length, kept)
         self._session.execute("REPLACE INTO multipart_parts VALUES(?, ?, ?, ?, ?, ?, ?)", values)
+
+    def set_part_chunks(self, upload: str, number: int, chunks: tuple[ChunkSlice, ...], /) -> bool:
+        """Changes where a part's bytes lie; False when there is none."""
+        row = self._session.one(_ONE_PART, (upload, number))
+        if row is None:
+            return False
+        part, ref = _placed(row)
+        self.put_part(replace(part, chunks=chunks), ref)
+        return True
+
+    def set_part_place(self, upload: str, number: int, ref: RecordRef, /) -> bool:
+        """Changes where a part's record lies; False when there is none."""
+        part = self.part(upload, number)
+        if part is None:
+            return False
+        self.put_part(part, ref)
+        return True
 
     def complete(self, upload: str, parts_digest: bytes, result: HLC, /) -> None:
         """Marks an upload completed, if it is there, and drops its parts."""

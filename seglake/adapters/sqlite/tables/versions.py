@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - an exception's name
@@ -14,15 +15,17 @@ from typing import Any
 
 from awscrt.checksums import crc64nvme
 
-from seglake.adapters.disk_format import decode_manifest, encode_manifest
+from seglake.adapters.disk_format import decode_manifest, encode_manifest, held_in
 from seglake.adapters.disk_format.states import lock_in, lock_out
-from seglake.adapters.sqlite.rows import Row, Session, damaged, row_sum
+from seglake.adapters.sqlite.rows import Row, Session, damaged
+from seglake.adapters.sqlite.tables.inspecting import drop_orphan, inspected, orphans
+from seglake.adapters.sqlite.tables.sums import ALL, SIGN, entry_sum, manifest_sum
 from seglake.domain.model.errors import FormatDamaged
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, Pairs, VersionKind, VersionState
 from seglake.domain.model.object_lock import Lock
-from seglake.domain.model.segment import RecordRef
-from seglake.domain.model.version import Version, VersionEntry, entry_of
+from seglake.domain.model.segment import ChunkSlice, Held, RecordRef
+from seglake.domain.model.version import Filed, Misfiled, Version, VersionEntry, entry_of
 from seglake.domain.ports.tables import Versions
 
 STEPS_MAX = 8
@@ -52,56 +55,33 @@ _SCAN_FROM = f"{_FROM} WHERE bucket_id = ? AND key >= ?{_ORDER}"
 _SCAN_AFTER = f"{_FROM} WHERE bucket_id = ? AND key > ?{_ORDER}"
 _SCAN_BELOW = f"{_FROM} WHERE bucket_id = ? AND key = ? AND (ticks, site) < (?, ?){_ORDER}"
 _SCAN_ALL = _BOTH + _ORDER
+_HELD = "SELECT manifest, segment, offset, length, tags, row_sum, locked, acl FROM manifests"
+_UNHELD = "SELECT (SELECT count(*) FROM versions) - (SELECT count(*) FROM manifests)"
 _INSERT = "INSERT INTO versions VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REPLACE = _INSERT.replace("INSERT", "REPLACE", 1)
 _DELETE = f"DELETE FROM versions{_ONE}"
 _INSERT_MANIFEST = "INSERT INTO manifests(manifest, tags, segment, offset, length, row_sum) VALUES(?, NULL, ?, ?, ?, ?)"
+
+_SET_RECORD = "UPDATE manifests SET manifest = ?, segment = ?, offset = ?, length = ?, row_sum = ? WHERE id = ?"
 
 CACHED_BYTES_MAX = 1024
 """Manifests up to this size are remembered decoded; bounds the cache at some 16 MiB."""
 
 _KINDS = {int(kind): kind for kind in VersionKind}
 _STATES = {int(state): state for state in VersionState}
-_pack = Struct("<9q").pack
-_ALL = (1 << 64) - 1
-_SIGN = 1 << 63
-
-
-def entry_sum(row: Row) -> int:
-    """CRC-64 of an entry's columns, unsigned; ``row_sum`` spelt out, because a page of a listing needs a thousand."""
-    bucket_id, key, ticks, site, kind, null, state, size, etag, modified, owner, storage, checksum, manifest_id = row[
-        :14
-    ]
-    crc: int = crc64nvme(
-        _pack(bucket_id, ticks, site, kind, null, state, size, modified, manifest_id)
-        + f"{etag}\0{owner}\0{storage}\0{checksum}\0".encode()
-        + key
-    )
-    return crc
+_pack4 = Struct("<4q").pack
+_new: Any = tuple.__new__  # a named tuple in half the time
 
 
 def read_entry(row: Row) -> VersionEntry:
     """The entry of a row, verified. MetadataDamaged."""
     try:
-        if entry_sum(row) != row[14] & _ALL:
+        if entry_sum(row) != row[14] & ALL:
             raise damaged("versions", row[:_ENTRY_COLUMNS])
         bucket_id, key, ticks, site, kind, null, state, *rest = row[:13]
         return VersionEntry(bucket_id, key.decode(), HLC(ticks, site), _KINDS[kind], null == 1, _STATES[state], *rest)
     except (StructError, TypeError, ValueError, KeyError) as error:
         raise damaged("versions", row[:_ENTRY_COLUMNS], error) from error
-
-
-def manifest_sum(
-    manifest: bytes, tags: str | None, ref: RecordRef, locked: str | None = None, acl: str | None = None
-) -> int:
-    """The checksum of a manifest's row; without its id: the manifest's own key and stamp bind it."""
-    integers: tuple[int, ...] = (ref.offset, ref.length, -1 if tags is None else len(tags), len(ref.segment))
-    texts = "" if tags is None else f"{tags}\0"
-    if locked is not None or acl is not None:
-        # Rows that have neither keep the sum that they had before there were such columns.
-        integers = (*integers, -1 if locked is None else len(locked), -1 if acl is None else len(acl))
-        texts = f"{texts}{locked or ''}\0{acl or ''}\0"
-    return row_sum(integers, texts, ref.segment + manifest)
 
 
 def read_version(row: Row) -> tuple[Version, RecordRef]:
@@ -128,6 +108,24 @@ def _read_version(row: Row) -> tuple[Version, RecordRef]:
     if manifest.stamp != entry.stamp or manifest.key != entry.key or manifest.bucket_id != entry.bucket_id:
         raise damaged("manifests", f"{manifest_id} is not of {entry.key!r} {entry.stamp}")
     return Version(manifest, entry.state, tags, lock, manifest.acl if acl is None else acl), ref
+
+
+def read_held(row: Row) -> Held:
+    """What a row of ``manifests`` keeps alive, verified; of the manifest only what says so is looked at."""
+    blob, segment, offset, length, tags, kept, locked, acl = row
+    try:
+        ref: RecordRef = _new(RecordRef, (segment, offset, length))
+        if tags is locked is acl is None:  # ``manifest_sum`` spelt out, because there are millions of these rows
+            sound = crc64nvme(_pack4(offset, length, -1, len(segment)) + segment + blob) == kept & ALL
+        else:
+            sound = manifest_sum(blob, tags, ref, locked, acl) == kept
+        if not sound:
+            raise damaged("manifests", ref)
+        bucket_id, key, stamp, chunks = held_in(blob)
+        held: Held = _new(Held, (bucket_id, key, stamp, chunks, ref))
+        return held
+    except (StructError, TypeError, ValueError, FormatDamaged) as error:
+        raise damaged("manifests", segment, error) from error
 
 
 # What a row means follows from its bytes alone, checksum included: a row that is equal, byte for byte, to one that was
@@ -205,6 +203,30 @@ class SqliteVersions(Versions):
         """Every version."""
         return map(read_version, self._session.scan(_SCAN_ALL, ()))
 
+    def scan_chunks(self) -> Iterator[Held]:
+        """What every version keeps alive: only of the manifests' table, which has one row for each version."""
+        row = self._one(_UNHELD, ())
+        if row is None or row[0]:
+            raise damaged("manifests", "there are not as many as versions")
+        return map(read_held, self._session.scan(_HELD, ()))
+
+    def place(self, bucket_id: int, key: str, stamp: HLC, /) -> RecordRef | None:
+        """Where the manifest's record lies."""
+        row = self._one(_FIND, (bucket_id, key.encode(), stamp.ticks, stamp.site))
+        return None if row is None else read_version(row)[1]
+
+    def inspect(self, after: tuple[int, str, HLC] | None = None, /) -> Iterator[Filed | Misfiled]:
+        """Every version behind a place, damaged ones among them."""
+        return inspected(self._session, after)
+
+    def orphans(self) -> Iterator[tuple[int, tuple[int, str, HLC] | None]]:
+        """Manifests without a version."""
+        return orphans(self._session)
+
+    def drop_orphan(self, number: int, /) -> None:
+        """Removes one of them."""
+        drop_orphan(self._session, number)
+
     def scan_rows(self) -> Iterator[Row]:
         """Every joined row as it is kept, for ``check``."""
         return self._session.scan(_SCAN_ALL, ())
@@ -227,7 +249,7 @@ class SqliteVersions(Versions):
         row: list[Any] = [bucket_id, key.encode(), stamp.ticks, stamp.site, int(kind), int(null), int(state), *rest]
         row.append(manifest_id)
         crc = entry_sum(tuple(row))
-        row.append(crc - _ALL - 1 if crc >= _SIGN else crc)
+        row.append(crc - ALL - 1 if crc >= SIGN else crc)
         self._session.execute(sql, row)
 
     def _row(self, bucket_id: int, key: str, stamp: HLC) -> tuple[VersionEntry, int] | None:
@@ -242,6 +264,17 @@ class SqliteVersions(Versions):
             return False
         self._session.execute(_DELETE, (bucket_id, key.encode(), stamp.ticks, stamp.site))
         self._session.execute("DELETE FROM manifests WHERE id = ?", (found[1],))
+        return True
+
+    def discard(self, bucket_id: int, key: str, stamp: HLC, /) -> bool:
+        """Removes a version and its manifest unseen; False when there is none."""
+        place = (bucket_id, key.encode(), stamp.ticks, stamp.site)
+        row = self._one(f"SELECT manifest_id FROM versions{_ONE}", place)
+        if row is None:
+            return False
+        self._session.execute(_DELETE, place)
+        if self._one("SELECT 1 FROM versions WHERE manifest_id = ?", row) is None:
+            self._session.execute("DELETE FROM manifests WHERE id = ?", row)
         return True
 
     def set_state(self, bucket_id: int, key: str, stamp: HLC, state: VersionState, /) -> bool:
@@ -263,6 +296,28 @@ class SqliteVersions(Versions):
     def set_acl(self, bucket_id: int, key: str, stamp: HLC, acl: str, /) -> bool:
         """Changes a version's access control list; False when there is none."""
         return self._set_text(bucket_id, key, stamp, "acl", acl)
+
+    def set_chunks(self, bucket_id: int, key: str, stamp: HLC, chunks: tuple[ChunkSlice, ...], /) -> bool:
+        """Changes where a version's bytes lie; False when there is none."""
+        row = self._one(_FIND, (bucket_id, key.encode(), stamp.ticks, stamp.site))
+        if row is None:
+            return False
+        version, ref = read_version(row)
+        self._set_record(row, encode_manifest(replace(version.manifest, chunks=chunks)), ref)
+        return True
+
+    def set_place(self, bucket_id: int, key: str, stamp: HLC, ref: RecordRef, /) -> bool:
+        """Changes where a version's record lies; False when there is none."""
+        row = self._one(_FIND, (bucket_id, key.encode(), stamp.ticks, stamp.site))
+        if row is None:
+            return False
+        read_version(row)
+        self._set_record(row, row[16], ref)
+        return True
+
+    def _set_record(self, row: Row, blob: bytes, ref: RecordRef) -> None:
+        kept = manifest_sum(blob, row[17], ref, row[22], row[23])
+        self._session.execute(_SET_RECORD, (blob, *ref, kept, row[15]))
 
     def _set_text(self, bucket_id: int, key: str, stamp: HLC, column: str, text: str) -> bool:
         row = self._one(_FIND, (bucket_id, key.encode(), stamp.ticks, stamp.site))

@@ -208,3 +208,15 @@ def test_a_part_and_an_upload_that_break_a_rule_are_refused() -> None:
     for name, value in wrong_upload:
         with pytest.raises(FormatDamaged):
             decode_upload(cbor2.dumps({**cbor2.loads(encode_upload(upload)), name: value}))
+
+
+@given(manifests())
+def test_what_a_manifest_keeps_alive_is_what_it_says(manifest: Manifest) -> None:
+    expected = (manifest.bucket_id, manifest.key, manifest.stamp, [chunk[:3] for chunk in manifest.chunks])
+    assert held_in(encode_manifest(manifest)) == expected
+
+
+@pytest.mark.parametrize("data", [b"", b"\xa0", b"\xa1abx", encode_manifest(FULL)[:-1]])
+def test_no_manifest_keeps_nothing_alive_in_silence(data: bytes) -> None:
+    with pytest.raises(FormatDamaged):
+        held_in(data)
