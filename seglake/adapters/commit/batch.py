@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from seglake.domain.model.errors import StorageFull, StoreClosed, StoreFailed
 from seglake.domain.model.segment import DurableMark
 from seglake.domain.ports.journal import Journal
-from seglake.domain.ports.metadata import MetadataStore, Outcome, Script
+from seglake.domain.ports.metadata import Outcome, Script
 
 
 class Journals(Protocol):
@@ -16,6 +16,18 @@ class Journals(Protocol):
 
     def journal(self, marks: Iterable[DurableMark], /) -> Journal:
         """As SegmentStore.journal."""
+        ...
+
+
+class Index(Protocol):
+    """The only part of a MetadataStore that a committer needs."""
+
+    def apply(self, scripts: Sequence[Script[Any]], journal: Journal, /) -> list[Outcome]:
+        """As MetadataStore.apply."""
+        ...
+
+    def maintain(self) -> None:
+        """As MetadataStore.maintain."""
         ...
 
 
@@ -33,7 +45,7 @@ class Pending(Protocol):
         ...
 
 
-def run_batch(metadata: MetadataStore, segments: Journals, pending: Sequence[Pending]) -> list[Outcome]:
+def run_batch(metadata: Index, segments: Journals, pending: Sequence[Pending]) -> list[Outcome]:
     """Commits all together; when the disk has no room for all, one by one, so that a delete still passes. Blocking.
 
     A StorageFull or StoreClosed is the outcome of whom it met. Raises StoreFailed, and nothing else, when the store
@@ -55,7 +67,7 @@ def run_batch(metadata: MetadataStore, segments: Journals, pending: Sequence[Pen
     return outcomes
 
 
-def _commit(metadata: MetadataStore, segments: Journals, pending: Sequence[Pending]) -> list[Outcome]:
+def _commit(metadata: Index, segments: Journals, pending: Sequence[Pending]) -> list[Outcome]:
     marks: Sequence[DurableMark]
     marks = pending[0].after if len(pending) == 1 else [mark for one in pending for mark in one.after]
     try:

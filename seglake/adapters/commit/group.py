@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
-from seglake.adapters.commit.batch import Journals, run_batch
+from seglake.adapters.commit.batch import Index, Journals, run_batch
 from seglake.domain.model.errors import StoreClosed, StoreFailed
 from seglake.domain.model.segment import DurableMark
 from seglake.domain.ports.committer import Committer
 from seglake.domain.ports.log import Log
-from seglake.domain.ports.metadata import MetadataStore, Outcome, Script
+from seglake.domain.ports.metadata import Outcome, Script
 from seglake.domain.ports.system import Clock
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class GroupCommitter(Committer):
 
     def __init__(
         self,
-        metadata: MetadataStore,
+        metadata: Index,
         segments: Journals,
         clock: Clock,
         *,

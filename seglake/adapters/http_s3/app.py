@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import lru_cache
 
 from aiohttp import web
 
+from seglake.adapters.http_s3.access_record import AccessSink, Scribe
 from seglake.adapters.http_s3.authorisation import authorise, discreet
 from seglake.adapters.http_s3.body import RequestBody
 from seglake.adapters.http_s3.budget import Budget
@@ -26,6 +27,7 @@ from seglake.adapters.http_s3.throttle import Throttle
 from seglake.adapters.http_s3.watch import Watch
 from seglake.adapters.s3_protocol import claims as claimed
 from seglake.adapters.s3_protocol import sigv4
+from seglake.adapters.s3_protocol.access_log import as_fields
 from seglake.adapters.s3_protocol.addressing import locate
 from seglake.adapters.s3_protocol.claims import Claims
 from seglake.adapters.s3_protocol.domain_errors import INTERNAL, to_s3
@@ -37,17 +39,21 @@ from seglake.adapters.s3_protocol.request_context import request_context
 from seglake.adapters.s3_protocol.routing import route
 from seglake.domain.model.access import Context
 from seglake.domain.model.credential import Identity
-from seglake.domain.model.errors import SeglakeError
+from seglake.domain.model.errors import SeglakeError, VersionDamaged
 from seglake.domain.model.segment import CHUNK_BYTES
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.system import Clock, Randomness
+from seglake.domain.ports.telemetry import RequestMeter, Served, Unmetered
 from seglake.domain.services.access import Grounds
+from seglake.domain.services.maintenance import WriteGate
 
 __all__ = ["FrontConfig", "S3Application", "Services"]
 
 BODY_BYTES_MAX = 3 * CHUNK_BYTES
 """What one body holds at the most, however large it is: two chunks in ingest, and either what the connection has read
 ahead or, while it is encrypted, the stored form of one of them."""
+
+_READING = ("GET", "HEAD")
 
 Handler = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
@@ -56,7 +62,16 @@ class S3Application:
     """Answers requests. One event loop; nothing here outlives a request but counters."""
 
     def __init__(
-        self, services: Services, config: FrontConfig, *, clock: Clock, randomness: Randomness, log: Log
+        self,
+        services: Services,
+        config: FrontConfig,
+        *,
+        clock: Clock,
+        randomness: Randomness,
+        log: Log,
+        gate: WriteGate | None = None,
+        meter: RequestMeter | None = None,
+        access_log: AccessSink | None = None,
     ) -> None:
         self.config = config
         self.watch = Watch(
@@ -68,6 +83,9 @@ class S3Application:
         self.draining = False
         """Set when the server stops: every answer is then the last of its connection."""
         self._services = services
+        self.gate = gate or WriteGate()
+        """Counts writes under way; shut in maintenance."""
+        self._meter = meter or Unmetered()
         self._clock = clock
         self._log = log
         self._regions = config.all_regions
@@ -90,12 +108,16 @@ class S3Application:
                 block=config.replay_block,
                 steady_s=steady_s,
                 log=log,
+                meter=self._meter,
             )
             if config.replay_ttl_s
             else None
         )
         # The key follows from its arguments alone, so a cached one is never stale; bounded by its size.
         self._derive = lru_cache(maxsize=256)(sigv4.signing_key)
+        if access_log is None and config.access_log:
+            access_log = lambda record: log.info("request", **as_fields(record))  # noqa: E731
+        self._scribe = None if access_log is None else Scribe(access_log, services.directory, config)
         self._cross_origin = CrossOrigin(services.access, config)
         self._forms = FormGate(
             services.access, clock, regions=self._regions, derive=self._derive, failures=self._failures
@@ -113,28 +135,34 @@ class S3Application:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """aiohttp's entry: every request gets exactly one answer, or its connection is cut."""
         request_id = self.new_request_id()
+        served = self._meter.begin()
         body: RequestBody | None = None
         exchange: Exchange | None = None
         try:
-            admitted = self._admit(request, request_id)
+            admitted = self._admit(request, request_id, served)
             if isinstance(admitted, Answer):
+                self._ended(request, served, None, admitted, request_id=request_id)
                 return admitted
             exchange = admitted
             body = exchange.body
+            if self._scribe is not None:
+                exchange.watches_start = self._starting(served)
             origin = exchange.headers.get("origin")
             if origin is not None:
                 exchange.extra = self._cross_origin.fields(exchange.grounds, origin, request.method)
-            response = await self._in_turn(exchange)
+            reads = exchange.head.method in _READING
+            response = await (self._in_turn(exchange) if reads else self._writing(exchange))
             if exchange.extra and isinstance(response, Answer):
                 response.fields = (*response.fields, *exchange.extra)
         except SeglakeError as error:
-            response = self._refuse(request, discreet(exchange, error), request_id)
+            response = self._refuse(request, discreet(exchange, error), request_id, served)
         except (ConnectionError, asyncio.CancelledError):
             self._settle_replay(exchange, done=False)
+            self._ended(request, served, exchange, None, request_id=request_id)
             raise
         except Exception as bug:  # noqa: BLE001 - the one place that turns a bug into a 500; it is logged with its trace
             self.note_bug(bug, request_id)
-            response = self._refuse(request, S3Error(ErrorCode.InternalError), request_id)
+            response = self._refuse(request, S3Error(ErrorCode.InternalError), request_id, served)
         if self._replays is not None:
             self._settle_replay(exchange, done=response.status < 400)
         if self.draining or ((body is None or body.unread) and "Expect" in request.headers):
@@ -143,16 +171,43 @@ class S3Application:
         if body is not None and body.stalled and isinstance(response, Answer):
             response.force_close()
             response.hangs_up = True
-        if self.config.access_log:
-            self._log.info(
-                "request",
-                request_id=request_id,
-                method=request.method,
-                path=request.raw_path,
-                status=response.status,
-                peer=self._origin(request)[0],
-            )
+        self._ended(request, served, exchange, response, request_id=request_id)
         return response
+
+    def note_unreadable(self) -> None:
+        """Counts a request whose head could not be read; it never gets to ``handle``."""
+        served = self._meter.begin()
+        served.status = 400
+        self._meter.end(served)
+
+    def _ended(
+        self,
+        request: web.BaseRequest,
+        served: Served,
+        exchange: Exchange | None,
+        response: web.StreamResponse | None,
+        *,
+        request_id: str,
+    ) -> None:
+        """Counts a request whose answer is made, or whose connection was cut (None), and has it logged."""
+        if response is not None:
+            served.status = response.status
+            if isinstance(response, Answer) and request.method != "HEAD":
+                served.bytes_out = len(response.body)
+        if exchange is not None:
+            served.bytes_in = exchange.body.received
+            if exchange.transfer is not None:
+                served.bytes_out += exchange.transfer.sent
+        self._meter.end(served)
+        if self._scribe is not None:
+            peer, at_ms = self._origin(request)[0], self._clock.now_ms()
+            self._scribe.note(request, served, exchange, response, request_id=request_id, at_ms=at_ms, peer=peer)
+
+    def _starting(self, served: Served) -> Callable[[], None]:
+        def started() -> None:
+            served.first_byte_s = self._clock.steady_s()
+
+        return started
 
     def _settle_replay(self, exchange: Exchange | None, *, done: bool) -> None:
         """A request that was not done has not spent its signature."""
@@ -167,8 +222,8 @@ class S3Application:
             return peer, secure
         return self._proxies.origin(peer, request.raw_headers, secure=secure)
 
-    def _admit(self, request: web.BaseRequest, request_id: str) -> Exchange | Answer:
-        """Everything that is decided before the body is asked for."""
+    def _admit(self, request: web.BaseRequest, request_id: str, served: Served) -> Exchange | Answer:
+        """Everything that is decided before the body is asked for; ``served`` learns what is found out."""
         raw_headers = request.raw_headers
         if sum([len(name) + len(value) for name, value in raw_headers]) > self.config.header_bytes_max:
             raise S3Error(ErrorCode.RequestHeaderSectionTooLarge)
@@ -177,22 +232,28 @@ class S3Application:
         config = self.config
         address = locate(head.host, head.path, domains=config.domains, virtual_hosted=config.virtual_hosted)
         if head.method == "OPTIONS":
+            served.operation = Operation.Preflight.title
             return preflight(head, address, self._cross_origin, request_id)
         row = route(head.method, address, head.query, head.headers)
+        served.operation = row.operation.title
         bucket, key = address.bucket or "", address.key or ""
         claims = claimed.parse(head)
         identity, grounds, verified, mode = self._identify(head, claims, bucket)
+        if identity is not None:
+            served.access_key = identity.access_key
         if mode not in row.modes:
             raise S3Error(
                 ErrorCode.InvalidRequest, f"x-amz-content-sha256 {mode.value} is not possible with {row.operation.name}"
             )
 
-        def context() -> Context:
+        def context(keys: Collection[str]) -> Context:
             tls = request.transport.get_extra_info("ssl_object") if secure and request.transport is not None else None
             now_ms = self._clock.now_ms()
-            return request_context(head, claims, now_ms=now_ms, tls_version="" if tls is None else tls.version())
+            return request_context(keys, head, claims, now_ms=now_ms, tls_version="" if tls is None else tls.version())
 
         authorise(self._services.access, row, head, (bucket, key), identity, context=context, grounds=grounds)
+        if grounds.bucket is not None:
+            served.bucket = bucket
         body = RequestBody(request, head, row.operation, mode, verified)
         if self._restricts_payload:
             in_header = claims is not None and not claims.presigned
@@ -233,12 +294,22 @@ class S3Application:
                 derive=self._derive,
             )
         except S3Error as error:
+            self._meter.authentication_failed(error.code.text)
             if self._failures is None:
                 raise
             key = None if known is None else claims.access_key
             raise self._failures.explain(error, peer=head.peer, known_key=key) from None
         assert known is not None, "an unknown key is refused by verify"
         return known.identity, known.grounds, verified, claims.mode
+
+    async def _writing(self, exchange: Exchange) -> web.StreamResponse:
+        """Refused before its body while the store is in maintenance; else maintenance waits for its end."""
+        gate = self.gate
+        gate.enter()
+        try:
+            return await self._in_turn(exchange)
+        finally:
+            gate.leave()
 
     async def _in_turn(self, exchange: Exchange) -> web.StreamResponse:
         """Within what one key may have under way, and what all may have of the dearest operation (A14)."""
@@ -298,11 +369,13 @@ class S3Application:
         finally:
             self.watch.leave(transfer)
 
-    def _refuse(self, request: web.BaseRequest, error: SeglakeError, request_id: str) -> Answer:
+    def _refuse(self, request: web.BaseRequest, error: SeglakeError, request_id: str, served: Served) -> Answer:
         s3_error = to_s3(error)
+        served.code = s3_error.code.text
         if type(error) in INTERNAL:
             self._log.error(
-                "store_refused",
+                # What is known to be damaged has a code of its own: nothing new happened, and a restore is what helps.
+                "version_damaged" if isinstance(error, VersionDamaged) else "store_refused",
                 request_id=request_id,
                 kind=type(error).__name__,
                 detail=error.hint,

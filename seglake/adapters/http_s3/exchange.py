@@ -16,7 +16,7 @@ from seglake.adapters.http_s3.watch import Transfer
 from seglake.adapters.s3_protocol.errors import invalid_argument
 from seglake.adapters.s3_protocol.request import RequestHead
 from seglake.adapters.s3_protocol.routing import Route
-from seglake.domain.model.access import Asked, Context
+from seglake.domain.model.access import Asked, Facts
 from seglake.domain.model.credential import Identity
 from seglake.domain.model.errors import SeglakeError
 from seglake.domain.model.names import NULL_VERSION, parse_version_id
@@ -35,6 +35,7 @@ from seglake.domain.services.locking import Locking
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
+from seglake.domain.services.statistics import Statistics
 from seglake.domain.services.tagging import Tagging
 
 _NO_FIELDS: Mapping[str, str] = MappingProxyType({})
@@ -70,6 +71,7 @@ class Services:
     bucket_access: BucketAccess
     directory: Directory
     digests: Digests
+    statistics: Statistics
 
 
 class Exchange:
@@ -95,6 +97,7 @@ class Exchange:
         "route",
         "services",
         "transfer",
+        "watches_start",
     )
 
     def __init__(
@@ -108,7 +111,7 @@ class Exchange:
         request_id: str,
         *,
         grounds: Grounds,
-        context: Callable[[], Context],
+        context: Facts,
         services: Services,
         config: FrontConfig,
         log: Log,
@@ -137,6 +140,8 @@ class Exchange:
         self.form_fields: Mapping[str, str] = _NO_FIELDS
         self.answers: Budget | None = None
         """Memory for whole chunks of a streamed answer, where one may be streamed."""
+        self.watches_start: Callable[[], None] | None = None
+        """Called when a streamed answer begins, where somebody wants to know when that is."""
         self.replay_mark: bytes | None = None
         """What tells that the signature is spent, where replays are noticed."""
 

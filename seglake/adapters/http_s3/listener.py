@@ -86,6 +86,7 @@ class S3Protocol(RequestHandler):
         application = manager.application
         request_id = application.new_request_id()
         if status == 400:
+            application.note_unreadable()
             error = _head_error(exc, message, field_bytes_max=manager.field_bytes_max)
         else:
             application.note_bug(exc, request_id)

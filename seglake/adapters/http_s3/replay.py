@@ -14,6 +14,7 @@ from seglake.adapters.s3_protocol.claims import Claims
 from seglake.adapters.s3_protocol.errors import ErrorCode, S3Error
 from seglake.adapters.s3_protocol.request import RequestHead
 from seglake.domain.ports.log import Log
+from seglake.domain.ports.telemetry import RequestMeter, Unmetered
 
 _READS = frozenset(("GET", "HEAD"))
 
@@ -24,12 +25,22 @@ class Replays:
     No timers: each new signature removes those at the front that are too old, or the oldest when there is no room.
     """
 
-    def __init__(self, *, ttl_s: float, entries_max: int, block: bool, steady_s: Callable[[], float], log: Log) -> None:
+    def __init__(
+        self,
+        *,
+        ttl_s: float,
+        entries_max: int,
+        block: bool,
+        steady_s: Callable[[], float],
+        log: Log,
+        meter: RequestMeter | None = None,
+    ) -> None:
         self._ttl_s = ttl_s
         self._entries_max = entries_max
         self._block = block
         self._steady_s = steady_s
         self._log = log
+        self._meter = meter or Unmetered()
         self._seen: dict[bytes, float] = {}
         """Signature to the time when it is forgotten, in the order of that time."""
         self._full_until = float("-inf")
@@ -49,6 +60,7 @@ class Replays:
                 self._make_room(now)
             self._seen[mark] = now + self._ttl_s
             return mark
+        self._meter.replayed(refused=self._block)
         self._log.warning(
             "request_replayed",
             request_id=request_id,

@@ -17,14 +17,24 @@ _IP = re.compile(r"\[.*\]|[0-9.]+", re.ASCII)
 
 
 class Address(NamedTuple):
-    """What a request is about: the service (no bucket), a bucket (no key) or an object. ``virtual`` tells the style."""
+    """What a request is about: the service (no bucket), a bucket (no key) or an object. ``virtual`` tells the style.
+
+    ``meta`` names a document that the service has about itself; then there is neither bucket nor key.
+    """
 
     bucket: str | None
     key: str | None
     virtual: bool = False
+    meta: str = ""
 
 
 SERVICE = Address(None, None)
+_META_BUCKET = "v1"
+"""No bucket can have this name: it is too short."""
+_META = {
+    "/v1/meta/stats": Address(None, None, meta="stats"),
+    "/v1/meta/conflicts": Address(None, None, meta="conflicts"),
+}
 
 
 def locate(host: str, path: str, *, domains: Sequence[str] = (), virtual_hosted: bool = True) -> Address:
@@ -43,6 +53,8 @@ def locate(host: str, path: str, *, domains: Sequence[str] = (), virtual_hosted:
         if raw_key or path != "/":
             raise S3Error(ErrorCode.InvalidBucketName, "the path begins with '//', so the bucket name is empty")
         return SERVICE
+    if raw_bucket == _META_BUCKET and path in _META:
+        return _META[path]
     return Address(percent_decode(raw_bucket), percent_decode(raw_key) or None)
 
 

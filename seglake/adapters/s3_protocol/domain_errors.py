@@ -102,6 +102,7 @@ _ROWS: dict[type[domain.SeglakeError], tuple[ErrorCode, Callable[[Any], Extra]]]
     domain.InvalidRingKeyName: (ErrorCode.InvalidRequest, _none),
     domain.StorageFull: (ErrorCode.StorageFull, _none),
     domain.Busy: (ErrorCode.SlowDown, _none),
+    domain.UnderMaintenance: (ErrorCode.ServiceUnavailable, _none),
     domain.StoreClosed: (ErrorCode.ServiceUnavailable, _none),
 }
 
@@ -111,6 +112,8 @@ INTERNAL: frozenset[type[domain.SeglakeError]] = frozenset(
         domain.ChunkCorrupt,
         domain.VersionDamaged,
         domain.SegmentGone,
+        domain.JobStopped,
+        domain.LimitReached,
         domain.StoreFailed,
         domain.UnknownFormat,
         domain.FormatDamaged,
@@ -133,7 +136,7 @@ def _headers(error: domain.SeglakeError) -> Extra:
             return (("Content-Range", f"bytes */{error.size}"),)
         case domain.NotModified():
             return ("ETag", f'"{error.etag}"'), ("Last-Modified", http_date(error.modified_ms // 1000))
-        case domain.Busy():
+        case domain.Busy() | domain.UnderMaintenance():
             return (("Retry-After", str(error.retry_after_s)),)
         case _:
             return ()

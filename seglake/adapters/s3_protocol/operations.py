@@ -15,6 +15,8 @@ class Level(IntEnum):
     SERVICE = 0
     BUCKET = 1
     OBJECT = 2
+    META = 3
+    """A document that the service has about itself."""
 
 
 class Body(IntEnum):
@@ -228,10 +230,15 @@ class Operation(Enum):
     GetObjectTorrent = "GET", _OBJECT, "torrent", "s3:GetObjectTorrent"
     # cross-origin preflight; it carries no credentials, so no action can be asked of it
     Preflight = "OPTIONS", _SERVICE, "", ""
+    # this store's own: what it tells of itself, below /v1/meta; the sub-resource is the last word of the path
+    GetMetaStats = "GET", Level.META, "stats", "seglake:GetMetaStats"
+    GetMetaConflicts = "GET", Level.META, "conflicts", "seglake:GetMetaConflicts"
 
     def __init__(
         self, method: str, level: Level, subresource: str, action: str, body: Body = Body.NONE, selector: str = ""
     ) -> None:
+        self.title = self.name
+        """The name as a plain attribute: an enum's own costs more than counting a request."""
         self.method = method
         self.level = level
         self.subresource = subresource

@@ -33,6 +33,7 @@ _SILENT_PARAMETERS = SIGNATURE_PARAMETERS | {"x-id"}
 
 # Understood everywhere. The four after the token change nothing here: who pays, the sender's name, an optional transfer
 # coding that a server may leave out, and a proxy's request id. All buckets belong to the one account of the store.
+# The AWS SDK for C++ (pyarrow) names the version of the API on every request; there is one.
 _COMMON: dict[str, Values] = {
     "x-amz-date": _ANY,
     "x-amz-content-sha256": _ANY,
@@ -42,6 +43,7 @@ _COMMON: dict[str, Values] = {
     "x-amz-te": _ANY,
     "x-amz-cf-id": _ANY,
     "x-amz-expected-bucket-owner": frozenset((ACCOUNT,)),
+    "x-amz-api-version": frozenset(("2006-03-01",)),
 }
 _BODY: dict[str, Values] = {
     "x-amz-decoded-content-length": _ANY,
@@ -142,7 +144,7 @@ def _row(operation: Operation, parameters: tuple[str, ...] = (), *headers: dict[
     for more in headers:
         allowed.update(more)
     modes = _PLAIN_MODES if operation.body is Body.NONE else _ALL_MODES
-    own = {operation.subresource} if operation.subresource else set()
+    own = {operation.subresource} if operation.subresource and operation.level is not Level.META else set()
     return Route(operation, frozenset(parameters) | own | _SILENT_PARAMETERS, allowed, modes)
 
 
@@ -280,6 +282,8 @@ ROUTES: Mapping[Operation, Route] = {
         _row(Operation.DeleteBucketCors),
         Route(Operation.PostObject, _SILENT_PARAMETERS, _FORM, _FORM_MODES),
         _row(Operation.Preflight),
+        _row(Operation.GetMetaStats),
+        _row(Operation.GetMetaConflicts),
     )
 }
 IMPLEMENTED = frozenset(ROUTES)
@@ -302,9 +306,12 @@ def _table() -> dict[tuple[str, Level, str], _Found]:
 
 
 _TABLE = _table()
-_SUBRESOURCES = tuple(
-    frozenset(operation.subresource for operation in Operation if operation.subresource and operation.level is level)
-    for level in Level
+_SUBRESOURCES = (
+    *[
+        frozenset(one.subresource for one in Operation if one.subresource and one.level is level)
+        for level in (Level.SERVICE, Level.BUCKET, Level.OBJECT)
+    ],
+    frozenset[str](),  # the path alone says which document is meant
 )
 _METHODS: dict[tuple[Level, str], str] = {}
 for _method, _level, _sub in sorted(_TABLE):
@@ -321,9 +328,13 @@ def route(method: str, address: Address, query: Mapping[str, str], headers: Mapp
         return ROUTES[Operation.Preflight]
     if address.key is not None:
         level = Level.OBJECT
+    elif address.bucket is not None:
+        level = Level.BUCKET
     else:
-        level = Level.BUCKET if address.bucket is not None else Level.SERVICE
+        level = Level.META if address.meta else Level.SERVICE
     subresource = _subresource(query, level) if query else ""
+    if address.meta:
+        subresource = address.meta
     found = _TABLE.get((method, level, subresource))
     if found is None:
         raise _no_such_place(query, level, subresource)

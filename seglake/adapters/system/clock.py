@@ -19,3 +19,8 @@ class SystemClock(Clock):
     def steady_s(self) -> float:
         """Seconds since an unspecified moment."""
         return time.monotonic()
+
+
+def block_s(seconds: float) -> None:
+    """Blocks the calling thread; never the event loop's."""
+    time.sleep(seconds)

@@ -144,6 +144,8 @@ async def _stream(
     response.headers["Server"] = SERVER
     response.content_length = length
     await response.prepare(x.request)
+    if x.watches_start is not None:
+        x.watches_start()
     await _write(x, response, first)
     del first
     try:

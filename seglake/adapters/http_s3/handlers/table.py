@@ -16,6 +16,7 @@ from seglake.adapters.http_s3.handlers import (
     lifecycle,
     listings,
     locks,
+    meta,
     object_attributes,
     parts,
     policies,
@@ -88,4 +89,6 @@ HANDLERS: Mapping[Operation, Callable[[Exchange], Awaitable[web.StreamResponse]]
     Operation.GetBucketCors: cors.get_cors,
     Operation.DeleteBucketCors: cors.delete_cors,
     Operation.PostObject: forms.post_object,
+    Operation.GetMetaStats: meta.get_stats,
+    Operation.GetMetaConflicts: meta.get_conflicts,
 }

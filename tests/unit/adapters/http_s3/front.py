@@ -42,9 +42,15 @@ class Front:
             bucket_access=store.bucket_access,
             directory=store.directory,
             digests=store.digests,
+            statistics=store.statistics,
         )
         self.application = S3Application(
-            self.services, config, clock=store.clock, randomness=store.randomness, log=store.log
+            self.services,
+            config,
+            clock=store.clock,
+            randomness=store.randomness,
+            log=store.log,
+            meter=store.meter,
         )
         self.port = 0
         self.listener: S3Listener

@@ -214,6 +214,8 @@ SAMPLES = {
         ),
         Sample(_O.GetBucketLifecycleConfiguration, "/gamma?lifecycle", writes=False),
         Sample(_O.DeleteBucketLifecycle, "/gamma?lifecycle"),
+        Sample(_O.GetMetaStats, "/v1/meta/stats", writes=False),
+        Sample(_O.GetMetaConflicts, "/v1/meta/conflicts", writes=False),
     )
 }
 SAMPLES |= {operation: _unconfigured(operation) for operation in sorted(UNCONFIGURED, key=lambda one: one.name)}
@@ -240,6 +242,8 @@ class Principal(Enum):
     DOCUMENT = "document-key", True, True
     """A user whose key has a policy document that allows it."""
     READING_DOCUMENT = "reading-document-key", True, False
+    WATCHER = "watcher-key", False, False
+    """A user whose key may ask how the store is, and nothing else."""
     DEPARTED = "departed-key", False, False
     """An enabled key of a disabled user."""
     DISABLED = "disabled-key", False, False
@@ -287,6 +291,9 @@ def bucket_policy(bucket: str) -> str:
 MAKERS = (Principal.STRANGER, Principal.GUEST, Principal.DENIED)
 """Every user may have buckets."""
 
+WATCHING = (Principal.ROOT, Principal.READ_WRITE, Principal.WATCHER)
+"""Keys of root without any limit, and what a policy names in so many words (A11)."""
+
 STORED: dict[Principal, dict[str, Any]] = {
     Principal.OWNER: {"user": OWNING},
     Principal.STRANGER: {"user": "bob"},
@@ -294,6 +301,7 @@ STORED: dict[Principal, dict[str, Any]] = {
     Principal.DENIED: {"user": "eve"},
     Principal.DOCUMENT: {"user": "bob", "policy": _allow("s3:*")},
     Principal.READING_DOCUMENT: {"user": "bob", "policy": _allow("s3:Get*", "s3:List*")},
+    Principal.WATCHER: {"user": "bob", "policy": _allow("seglake:GetMeta*")},
     Principal.DEPARTED: {"user": "old"},
     Principal.READ_WRITE: {},
     Principal.READ_ONLY: {"policy": KeyPolicy.READ_ONLY},
@@ -312,8 +320,10 @@ def verdict(sample: Sample, principal: Principal, mode: Mode) -> ErrorCode | Non
         return ErrorCode.InvalidAccessKeyId
     if mode.streaming and not sample.takes_body:
         return ErrorCode.InvalidRequest
+    if sample.operation.level is Level.META:
+        return None if principal in WATCHING else ErrorCode.AccessDenied
     if sample.operation.level is Level.SERVICE:
-        return None
+        return ErrorCode.AccessDenied if principal is Principal.WATCHER else None
     if sample.operation is Operation.CreateBucket and principal in MAKERS:
         return None
     allowed = principal.writes if sample.writes else principal.reads

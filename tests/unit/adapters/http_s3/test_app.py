@@ -45,6 +45,7 @@ async def test_a_bug_is_a_500_that_tells_nothing_and_a_log_line_that_tells_all(s
         (domain.StoreFailed("fdatasync: EIO on /a/path"), 503, "ServiceUnavailable"),
         (domain.StoreClosed("closing"), 503, "ServiceUnavailable"),
         (domain.Busy("try again", retry_after_s=3), 503, "SlowDown"),
+        (domain.UnderMaintenance(), 503, "ServiceUnavailable"),
         (domain.StorageFull("the disk is full"), 507, "StorageFull"),
         (domain.MetadataDamaged("row 7 of /a/path"), 500, "InternalError"),
         (domain.VersionDamaged("k", "v"), 500, "InternalError"),
@@ -60,7 +61,8 @@ async def test_failures_of_the_store_are_answered_without_its_paths(
     if isinstance(error, domain.Busy):
         assert reply.headers["retry-after"] == "3"
     if status == 500:
-        assert store.log.lines[-1][1] == "store_refused"
+        known = isinstance(error, domain.VersionDamaged)
+        assert store.log.lines[-1][1] == ("version_damaged" if known else "store_refused")
 
 
 @pytest.mark.parametrize("expect", [{}, {"expect": "100-continue"}])

@@ -75,7 +75,9 @@ def test_every_operation_of_the_sdk_model_is_recognised(name: str) -> None:
 
 def test_the_model_and_the_table_name_the_same_operations() -> None:
     names = {SUCCESSORS.get(name, name) for name in MODEL.operation_names}
-    assert {operation.name for operation in Operation} - names == {"PostObject", "Preflight"}
+    assert {operation.name for operation in Operation} - names == {
+        *("PostObject", "Preflight", "GetMetaStats", "GetMetaConflicts")
+    }
 
 
 @pytest.mark.parametrize("name", MODEL.operation_names)
@@ -98,7 +100,8 @@ def test_parameters_of_implemented_operations_are_those_of_the_model(name: str) 
 def test_every_operation_is_classified(operation: Operation) -> None:
     if operation is Operation.Preflight:
         return
-    assert re.fullmatch(r"s3(express|-object-lambda)?:[A-Za-z]+", operation.action)
+    assert re.fullmatch(r"(s3(express|-object-lambda)?|seglake):[A-Za-z]+", operation.action)
+    assert operation.action.startswith("seglake:") == (operation.level is Level.META)
     assert (operation in SOURCE_ACTIONS) == (operation.name in ("CopyObject", "UploadPartCopy"))
 
 
@@ -234,6 +237,12 @@ def test_the_noise_of_sdks_is_let_through() -> None:
         "x-amz-meta-anything": "v",
     }
     assert route("GET", OBJECT, {"x-id": "GetObject"}, noise).operation is Operation.GetObject
+
+
+def test_the_version_of_the_api_may_be_named_and_there_is_one() -> None:
+    named = {"x-amz-api-version": "2006-03-01"}
+    assert route("HEAD", OBJECT, {}, named).operation is Operation.HeadObject
+    assert refused("HEAD", OBJECT, {}, {"x-amz-api-version": "2030-01-01"}).code is ErrorCode.NotImplemented
 
 
 def test_preflights_are_routed_everywhere() -> None:
