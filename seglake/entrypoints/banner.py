@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 
-from .container import given_root
+from .administration import given_root
 from .lifespan import Running
 
 

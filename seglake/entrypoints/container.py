@@ -12,6 +12,8 @@ from ipaddress import ip_network
 
 from dependency_injector import containers, providers
 
+import seglake
+from seglake.adapters.admin_socket.server import AdminServer
 from seglake.adapters.ciphers import AesGcmCiphers
 from seglake.adapters.commit.group import GroupCommitter
 from seglake.adapters.digests import LibraryDigests
@@ -20,13 +22,15 @@ from seglake.adapters.http_s3.listener import S3Listener
 from seglake.adapters.system.clock import SystemClock
 from seglake.adapters.system.ids import SystemRandom
 from seglake.adapters.system.threads import ThreadOffload
+from seglake.adapters.telemetry.commits import MeteredBatches, MeteredCommitter
+from seglake.adapters.telemetry.health import Health
 from seglake.domain.model.encryption import SSE_S3, Protection
 from seglake.domain.model.errors import StoreFailed
 from seglake.domain.model.limits import Limits
 from seglake.domain.ports.files import FileSystem
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.secrets import SecretBox
-from seglake.domain.services.access import Access, KeyPair, RootKey
+from seglake.domain.services.access import Access, RootKey
 from seglake.domain.services.bucket_access import BucketAccess
 from seglake.domain.services.bucket_settings import BucketSettings
 from seglake.domain.services.buckets import Buckets
@@ -34,20 +38,29 @@ from seglake.domain.services.copying import Copying
 from seglake.domain.services.directory import Directory
 from seglake.domain.services.encryption import Encrypting
 from seglake.domain.services.ingest import Ingest
+from seglake.domain.services.jobs import Jobs
 from seglake.domain.services.key_ring import KeyRing
 from seglake.domain.services.lifecycle import LifecycleRunner
 from seglake.domain.services.listing import Listings
 from seglake.domain.services.locking import Locking
+from seglake.domain.services.maintenance import MaintenanceMode, WriteGate
+from seglake.domain.services.mpu_gc import UploadCollector
 from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads
 from seglake.domain.services.object_writes import ObjectWrites
 from seglake.domain.services.recovery import Recovery
+from seglake.domain.services.scrubbing import ScrubRunner
 from seglake.domain.services.sealing import Sealing
+from seglake.domain.services.stocktaking import Stocktaking
 from seglake.domain.services.tagging import Tagging
 
+from .administration import given_root, public_buckets_of, services_of
+from .collecting import collector_of, serving_garbage
 from .descriptors import connections_within_limits
+from .observing import Watched, access_log_of, access_sink_of, meters_of, ops_listener_of, statistics_of, timed_files
 from .selection import AdapterContext, choose_metadata, choose_segments
 from .settings import Settings
+from .upkeep import StoreUpkeep
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -98,18 +111,6 @@ def default_protection_of(settings: Settings) -> Protection | None:
     return SSE_S3 if settings.default_encryption == SSE_S3.kind else None
 
 
-def given_root(settings: Settings) -> KeyPair | None:
-    """The root pair of the flags or the environment, if any."""
-    if settings.access_key is None or settings.secret_key is None:
-        return None
-    return KeyPair(settings.access_key, settings.secret_key.get_secret_value())
-
-
-def public_buckets_of(settings: Settings) -> frozenset[str]:
-    """The buckets that anonymous requests may reach, as far as their policies allow it."""
-    return frozenset(settings.public_buckets)
-
-
 class Container(containers.DeclarativeContainer):
     """One store. ``settings``, ``log``, ``files``, ``box`` and ``on_failure`` are given; the rest follows."""
 
@@ -124,11 +125,14 @@ class Container(containers.DeclarativeContainer):
     digests = providers.Singleton(LibraryDigests)
     offload = providers.Singleton(ThreadOffload)
     limits = providers.Singleton(limits_of, settings)
+    steady_s = clock.provided.steady_s
+    meters = providers.Singleton(meters_of, clock)
 
     adapters = providers.Singleton(
         AdapterContext,
         settings=settings,
         files=files,
+        timed=providers.Callable(timed_files, files, meters, clock),
         clock=clock,
         randomness=randomness,
         digests=digests,
@@ -138,9 +142,9 @@ class Container(containers.DeclarativeContainer):
     metadata = providers.Singleton(choose_metadata, adapters)
     segments = providers.Singleton(choose_segments, adapters)
     segment_store = segments.provided.store
-    committer = providers.Singleton(
+    group_committer = providers.Singleton(
         GroupCommitter,
-        metadata,
+        providers.Singleton(MeteredBatches, metadata, meters.provided.commits, steady_s),
         segment_store,
         clock,
         max_ops=settings.provided.max_batch_ops,
@@ -148,6 +152,7 @@ class Container(containers.DeclarativeContainer):
         on_failure=on_failure,
         log=log,
     )
+    committer = providers.Singleton(MeteredCommitter, group_committer, meters.provided.commits, steady_s)
 
     ingest = providers.Singleton(
         Ingest, segment_store, digests, offload, inline_bytes_max=limits.provided.inline_bytes_max
@@ -160,6 +165,8 @@ class Container(containers.DeclarativeContainer):
     encrypting = providers.Singleton(
         Encrypting, key_ring, ciphers, offload, default=providers.Callable(default_protection_of, settings)
     )
+    stocktaking = providers.Singleton(Stocktaking, metadata, clock, asyncio.sleep)
+    statistics = providers.Singleton(statistics_of, metadata, clock, stocktaking, meters)
     services = providers.Singleton(
         Services,
         reads=providers.Singleton(ObjectReads, metadata, segment_store, encrypting),
@@ -186,6 +193,7 @@ class Container(containers.DeclarativeContainer):
         bucket_access=providers.Singleton(BucketAccess, metadata, committer, access.provided.public_buckets),
         directory=providers.Singleton(Directory, metadata),
         digests=digests,
+        statistics=statistics,
     )
     recovery = providers.Singleton(Recovery, metadata, segments.provided.files, log)
     sealing = providers.Singleton(Sealing, segment_store, committer, offload, log)
@@ -199,7 +207,26 @@ class Container(containers.DeclarativeContainer):
         day_ms=settings.provided.lifecycle_day_ms,
         per_second=settings.provided.lifecycle_rate,
     )
+    scrubbing = providers.Singleton(
+        ScrubRunner,
+        metadata,
+        committer,
+        segment_store,
+        offload,
+        clock,
+        log,
+        asyncio.sleep,
+        bytes_per_s=settings.provided.scrub_rate,
+    )
+    jobs = providers.Singleton(Jobs, offload, clock, log, recorder=meters.provided.tasks)
+    collector = providers.Singleton(collector_of, adapters, metadata, committer, segments)
+    uploads = providers.Singleton(UploadCollector, metadata, committer, clock, offload)
+    garbage = providers.Singleton(serving_garbage, collector, uploads, files, settings.provided.gc_grace)
+    upkeep = providers.Singleton(StoreUpkeep, adapters, metadata, segments, serving=True, garbage=garbage)
+    gate = providers.Singleton(WriteGate)
+    maintenance = providers.Singleton(MaintenanceMode, metadata, committer, clock, log, asyncio.sleep, gate)
     root_key = providers.Singleton(RootKey, metadata, committer, box, clock, randomness)
+    access_log = providers.Singleton(access_log_of, settings, log)
     application = providers.Singleton(
         S3Application,
         services,
@@ -207,5 +234,39 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         randomness=randomness,
         log=log,
+        gate=gate,
+        meter=meters.provided.requests,
+        access_log=providers.Callable(access_sink_of, access_log),
     )
+    health = providers.Singleton(Health, steady_s)
+    watched = providers.Singleton(
+        Watched,
+        settings,
+        metadata=metadata,
+        committer=group_committer,
+        files=files,
+        offload=offload,
+        clock=clock,
+        meters=meters,
+        stocktaking=stocktaking,
+        health=health,
+        access_log=access_log,
+    )
+    ops = providers.Singleton(ops_listener_of, watched)
     listener = providers.Singleton(S3Listener, application)
+    admin_services = providers.Singleton(
+        services_of,
+        settings,
+        metadata=metadata,
+        committer=committer,
+        box=box,
+        clock=clock,
+        randomness=randomness,
+        maintenance=maintenance,
+        jobs=jobs,
+        upkeep=upkeep,
+        statistics=statistics,
+    )
+    admin = providers.Singleton(
+        AdminServer, admin_services, version=seglake.__version__, clock=clock, randomness=randomness, log=log
+    )

@@ -15,9 +15,9 @@ class FilesystemEngine(SegmentEngine):
 
     def __init__(self, context: AdapterContext) -> None:
         settings, files = context.settings, context.require_files()
-        self._files = FilesystemSegmentFiles(files, context.digests, log=context.log)
+        self._files = FilesystemSegmentFiles(files, context.digests, log=context.log, helper=context.helper)
         self._store = FilesystemSegmentStore(
-            files,
+            context.timed or files,
             context.clock,
             context.randomness,
             context.offload,

@@ -4,7 +4,6 @@ failure."""
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from seglake.domain.model.errors import SeglakeError, StorageFull, StoreFailed
+from seglake.domain.model.errors import SeglakeError, StorageFull, StoreFailed, UnderMaintenance
 from seglake.domain.ports.files import FileSystem
 from seglake.domain.ports.journal import NoRecords
 from seglake.domain.ports.log import Log
@@ -22,19 +21,21 @@ from seglake.domain.services.access import KeyPair
 from seglake.domain.services.recovery import refuse_lost_index
 from seglake.domain.services.sealing import NoteSegments
 
-from .container import Container, given_root
+from .administration import given_root
+from .container import Container
 from .data_dir import open_box, open_locked, random_box
+from .gc_schedule import collect_again_and_again
+from .noting import noting
+from .places import CannotListen, why_not
+from .scrub_schedule import scrub_again_and_again
 from .selection import INDEX_FILE, open_metadata
 from .settings import Settings
 from .tls import Certificate, CertificateUnusable, keep_renewed
+from .watching import open_access_log, open_ops
 
 _SEALING_PERIOD_S = 5.0
 _FIRST_LIFECYCLE_RUN_S = 30.0
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
-
-
-class CannotListen(Exception):
-    """The address cannot be listened on; the text says why and what to do."""
 
 
 @dataclass(slots=True)
@@ -51,6 +52,16 @@ class Running:
     """Done when the store failed: it refuses every write from then on, and the process should end."""
     renew: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to have the certificate read again now; without TLS nobody listens."""
+    reopen: Callable[[], None] | None = None
+    """Has the access log continue in a new file of its name; None when it has none."""
+    ops_port: int | None = None
+    """Where metrics and health are; None when they are nowhere."""
+
+    def refresh(self) -> None:
+        """What SIGHUP asks for: everything that came from a file that may have been replaced is opened anew."""
+        self.renew.set()
+        if self.reopen is not None:
+            self.reopen()
 
     @property
     def endpoint(self) -> str:
@@ -74,19 +85,43 @@ async def lifespan(settings: Settings, log: Log) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         certificate = _certificate(container, settings, log)
         found = _open_files(stack, container, settings)
+        ops_port = await open_ops(stack, container, failure)
+        reopen = open_access_log(stack, container)
         await _open_store(stack, container, failure, found)
         generated = None if given_root(settings) else await container.root_key().ensure()
         access_key = settings.access_key or container.root_key().stored()
         assert access_key is not None, "a store is never open: it has a root key now"
+        await _open_admin_channel(stack, container, settings, log)
+        stack.callback(container.jobs().stop)
         port = await _listen(stack, container, settings, None if certificate is None else certificate.in_force)
         stack.push_async_callback(_stop, asyncio.create_task(_keep_house(container, failure, log)))
         stack.push_async_callback(_stop, asyncio.create_task(_apply_lifecycles(container, failure, log)))
+        collecting = collect_again_and_again(
+            container.collector(),
+            container.garbage(),
+            settings,
+            container.on_failure(),
+            log,
+            note=noting(container.meters().tasks, container.clock(), "gc"),
+        )
+        stack.push_async_callback(_stop, asyncio.create_task(collecting))
+        if settings.scrub_interval:
+            scrubbing = scrub_again_and_again(
+                container.scrubbing(),
+                settings.scrub_interval,
+                container.on_failure(),
+                log,
+                note=noting(container.meters().tasks, container.clock(), "scrub"),
+            )
+            stack.push_async_callback(_stop, asyncio.create_task(scrubbing))
         if certificate is not None:
             renewing = keep_renewed(
                 certificate, container.listener().renew, renew, offload=container.offload(), log=log
             )
             stack.push_async_callback(_stop, asyncio.create_task(renewing))
-        running = Running(settings, settings.listen.host, port, access_key, generated, failure, renew)
+        place = settings.listen.host
+        running = Running(settings, place, port, access_key, generated, failure, renew, reopen, ops_port)
+        container.health().started = True
         log.info("listening", endpoint=running.endpoint, data_dir=_place(settings), region=settings.region)
         yield running
         log.info("stopping")
@@ -167,8 +202,8 @@ async def _open_store(
     await _blocking(container, lambda: container.recovery().run(index_is_new=found.index_is_new))
     await _blocking(container, container.segments().open)
     stack.push_async_callback(_close_segments, container, failure)
-    committer = container.committer()
-    stack.push_async_callback(committer.close)
+    stack.push_async_callback(container.group_committer().close)
+    await container.maintenance().resume()
 
 
 async def _blocking(container: Container, work: Callable[[], object]) -> None:
@@ -212,6 +247,19 @@ def _certificate(container: Container, settings: Settings, log: Log) -> Certific
     return certificate
 
 
+async def _open_admin_channel(stack: AsyncExitStack, container: Container, settings: Settings, log: Log) -> None:
+    """Whoever cannot be administered can still serve: what keeps the channel closed is logged, and no more."""
+    files: FileSystem | None = container.files()
+    if files is None:
+        return
+    admin = container.admin()
+    stack.push_async_callback(admin.close)
+    try:
+        await admin.start(files, settings.data_dir)
+    except OSError as error:
+        log.error("admin_channel_closed", reason=str(error), remedy="remove what is in the way and start again")
+
+
 async def _listen(stack: AsyncExitStack, container: Container, settings: Settings, tls: ssl.SSLContext | None) -> int:
     address = settings.listen
     listener = container.listener()
@@ -225,15 +273,7 @@ async def _listen(stack: AsyncExitStack, container: Container, settings: Setting
     try:
         return await listener.start(host, address.port, tls=tls)
     except OSError as error:
-        raise CannotListen(_why_not(settings.addr, error)) from error
-
-
-def _why_not(address: str, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"{address} is in use by another program; stop it or choose another address with --addr"
-    if error.errno == errno.EACCES:
-        return f"this user may not listen on {address}; choose a port above 1023 with --addr"
-    return f"cannot listen on {address}: {error.strerror or error}; choose another address with --addr"
+        raise CannotListen(why_not(settings.addr, error, "--addr")) from error
 
 
 async def _keep_house(container: Container, failure: asyncio.Future[StoreFailed], log: Log) -> None:
@@ -243,6 +283,7 @@ async def _keep_house(container: Container, failure: asyncio.Future[StoreFailed]
     while not failure.done():
         await asyncio.sleep(period)
         try:
+            container.maintenance().refresh()
             await sealing.tick()
         except StorageFull as error:
             log.warning("sealing_waits", reason=error.hint)
@@ -256,14 +297,15 @@ async def _keep_house(container: Container, failure: asyncio.Future[StoreFailed]
 async def _apply_lifecycles(container: Container, failure: asyncio.Future[StoreFailed], log: Log) -> None:
     """Carries out the lifecycle rules of all buckets again and again: soon after the start, then at intervals."""
     runner, settings = container.lifecycle(), container.settings()
+    note = noting(container.meters().tasks, container.clock(), "lifecycle")
     period = min(settings.lifecycle_interval, settings.lifecycle_day)
     delay = min(period, _FIRST_LIFECYCLE_RUN_S)
     while not failure.done():
         await asyncio.sleep(delay)
         delay = period
         try:
-            await runner.run()
-        except StorageFull as error:
+            await note(runner.run)
+        except (StorageFull, UnderMaintenance) as error:
             log.warning("lifecycle_waits", reason=error.hint)
         except StoreFailed as error:
             container.on_failure()(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from seglake.adapters.sqlite.connection import Disk
 from seglake.adapters.sqlite.readers import ReaderPool
 from seglake.adapters.system.clock import SystemClock
 from seglake.adapters.system.ids import SystemRandom
+from seglake.adapters.system.processes import ProcessHelper
 from seglake.adapters.system.threads import InlineOffload
 from seglake.domain.model.errors import DataDirUnusable
 from seglake.domain.ports.committer import Committer
@@ -30,7 +32,7 @@ from seglake.domain.services.recovery import STALE_INDEX, Recovery
 from seglake.domain.services.sealing import NoteSegments
 
 from .data_dir import open_box, open_locked
-from .selection import INDEX_FILE, AdapterContext, choose_metadata, choose_segments, open_metadata
+from .selection import INDEX_FILE, AdapterContext, SegmentEngine, choose_metadata, choose_segments, open_metadata
 from .settings import Settings
 
 BUILDING_FILE = f"{INDEX_FILE}.rebuild"
@@ -56,10 +58,25 @@ def locked(settings: Settings, log: Log) -> Iterator[AdapterContext]:
     clock = SystemClock()
     started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC).isoformat(timespec="seconds")
     files, lock = open_locked(settings.data_dir, create=False, pid=os.getpid(), started=started)
+    helper = ProcessHelper()
     try:
-        yield AdapterContext(settings, files, clock, SystemRandom(), LibraryDigests(), InlineOffload(), log)
+        offload = InlineOffload()
+        yield AdapterContext(settings, files, clock, SystemRandom(), LibraryDigests(), offload, log, helper=helper)
     finally:
+        helper.close()
         lock.release()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Streams of millions of small values hold no cycles; looking for them would cost a sixth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,7 @@ class WritableStore:
 
     committer: Committer
     metadata: MetadataStore
+    segments: SegmentEngine
 
 
 @contextmanager
@@ -87,7 +105,7 @@ def open_for_writing(context: AdapterContext) -> Iterator[WritableStore]:
         Recovery(metadata, engine.files, context.log).run(index_is_new=False)
         engine.open()
         try:
-            yield WritableStore(DirectCommitter(metadata, engine.store), metadata)
+            yield WritableStore(DirectCommitter(metadata, engine.store), metadata, engine)
         except BaseException:
             # Left to the next recovery, as after a crash.
             engine.store.close()
@@ -101,13 +119,22 @@ def open_for_writing(context: AdapterContext) -> Iterator[WritableStore]:
 @contextmanager
 def open_store(settings: Settings, log: Log) -> Iterator[OfflineStore]:
     """The store as the last process left it: nothing is recovered. DataDirUnusable without an index."""
-    with locked(settings, log) as context, ExitStack() as stack:
+    with locked(settings, log) as context, opened(context) as store:
+        yield store
+
+
+@contextmanager
+def opened(context: AdapterContext) -> Iterator[OfflineStore]:
+    """The same, in a directory that is locked already."""
+    settings = context.settings
+    with ExitStack() as stack:
         files = context.require_files()
         if settings.metadata_adapter == "sqlite" and not files.exists(INDEX_FILE):
             raise DataDirUnusable(f"there is no index in {settings.data_dir}: {STALE_INDEX}")
         metadata = choose_metadata(context)
         stack.callback(metadata.close)
         open_metadata(metadata, unclean=False)
+        stack.enter_context(uncollected())
         yield OfflineStore(context, metadata, choose_segments(context).files, files)
 
 
@@ -135,7 +162,8 @@ def _build(context: AdapterContext, stages: Stages) -> RebuildReport:
     metadata = choose_metadata(replace(context, index_file=BUILDING_FILE))
     try:
         open_metadata(metadata, unclean=False)
-        report = Rebuild(metadata, choose_segments(context).files, stages).run()
+        with uncollected():
+            report = Rebuild(metadata, choose_segments(context).files, stages).run()
     finally:
         metadata.close()
     files = context.require_files()

@@ -17,7 +17,7 @@ from seglake.domain.ports.files import FileSystem
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.metadata import MetadataStore
 from seglake.domain.ports.segments import SegmentFiles, SegmentStore
-from seglake.domain.ports.system import Clock, Offload, Randomness
+from seglake.domain.ports.system import Clock, Helper, Offload, Randomness
 
 from .settings import Settings, SettingsInvalid, flag_name
 
@@ -35,6 +35,10 @@ class AdapterContext:
     digests: Digests
     offload: Offload
     log: Log
+    timed: FileSystem | None = None
+    """The same directory for who writes segments, where somebody wants to know how long syncs take."""
+    helper: Helper | None = None
+    """Another process for long computations; only where nothing is served meanwhile."""
     index_file: str = INDEX_FILE
     """Name of the index in the data directory; another one while an index is rebuilt."""
 
@@ -111,7 +115,10 @@ def _sqlite(context: AdapterContext) -> MetadataStore:
     from seglake.adapters.sqlite.store import SqliteMetadataStore
 
     return SqliteMetadataStore(
-        str(context.data_dir / context.index_file), clock=context.clock, randomness=context.randomness
+        str(context.data_dir / context.index_file),
+        clock=context.clock,
+        randomness=context.randomness,
+        helper=context.helper,
     )
 
 

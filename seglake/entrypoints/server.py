@@ -1,8 +1,8 @@
 """`seglake server`: one process, one event loop, ended by a signal or by the first failure of the store.
 
 Exit codes: 0 after a signal, 2 when it could not start (one line says why), 70 when the store failed (a sync or commit
-error: start again, recovery decides), 128 + signal when a second signal did not want to wait. With TLS, SIGHUP has the
-certificate read again.
+error: start again, recovery decides), 128 + signal when a second signal did not want to wait. SIGHUP has the
+certificate read again and the access log continue in a new file.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from typing import Any
 
 import structlog
 
+from seglake.adapters.system.service_manager import ServiceManager
 from seglake.domain.model.errors import SeglakeError, StoreFailed
 
 from .banner import banner
 from .descriptors import raise_limit
-from .lifespan import CannotListen, Running, lifespan
+from .lifespan import Running, lifespan
 from .logging import configure_logging
+from .places import CannotListen
 from .settings import Settings, SettingsInvalid
+from .supervision import supervised
 
 EXIT_OK = 0
 EXIT_CANNOT_START = 2
@@ -80,12 +83,13 @@ async def _serve(settings: Settings) -> int:
     _on_signals(stop)
     log = structlog.get_logger()
     async with lifespan(settings, log) as running:
-        if settings.tls:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, running.renew.set)
+        if settings.tls or running.reopen is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, running.refresh)
         _settle_memory()
         sys.stdout.write(banner(running, terminal=sys.stdout.isatty()) + "\n")
         sys.stdout.flush()
-        await _until_stopped_or_failed(running, stop)
+        async with supervised(ServiceManager.of(os.environ, pid=os.getpid()), f"serving {running.endpoint}", log):
+            await _until_stopped_or_failed(running, stop)
     if running.failure.done():
         _tell(
             f"the store failed: {running.failure.result().hint}",

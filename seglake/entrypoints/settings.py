@@ -20,6 +20,7 @@ from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.cors import METHODS, NO_RULES, CorsRule, Rules, check_rules
 from seglake.domain.model.errors import InvalidBucketName, InvalidRequest
 from seglake.domain.model.names import check_bucket_name
+from seglake.entrypoints.places import ops_problems, parse_ops_address
 from seglake.entrypoints.units import ListenAddress, parse_address, parse_duration, parse_size
 
 CHUNK_SIZE: Final = 4 << 20
@@ -188,6 +189,21 @@ class Settings(BaseSettings):
         3600.0, ge=0.1, le=86400, description="time between two runs of the lifecycle rules; at most a lifecycle_day"
     )
     lifecycle_rate: int = Field(500, ge=1, le=1_000_000, description="removals by lifecycle rules in a second")
+    scrub_interval: Duration = Field(
+        0.0, ge=0, le=366 * 86400, description="time between two automatic scrubs of all live data; 0 means none"
+    )
+    scrub_rate: Size = Field(32 * _MIB, ge=4096, description="bytes that an automatic scrub reads in a second")
+    gc_interval: Duration = Field(
+        0.0, ge=0, le=366 * 86400, description="time between two automatic collections of garbage; 0 means none"
+    )
+    gc_rate: Size = Field(16 * _MIB, ge=4096, description="bytes that an automatic rewrite moves in a second")
+    gc_live_threshold: float = Field(
+        0.5, ge=0, le=1, description="a segment of which less than this share is needed is rewritten; 0 means none"
+    )
+    gc_grace: Duration = Field(
+        60.0, ge=0, le=86400, description="time that garbage stays readable, and then as long in quarantine"
+    )
+    gc_min_age: Duration = Field(0.0, ge=0, description="segments begun later than this ago are not collected")
     metadata_store: str = Field("sqlite", description="metadata adapter: sqlite, memory or package.module:Class")
     segment_store: str = Field("filesystem", description="segment adapter: filesystem, memory or package.module:Class")
     ephemeral: bool = Field(False, description="keep everything in memory; nothing survives the process")
@@ -199,13 +215,24 @@ class Settings(BaseSettings):
     idle_timeout: Duration = Field(15.0, gt=0, le=86400, description="an idle connection is closed after this")
     shutdown_timeout: Duration = Field(30.0, ge=0, le=3600, description="time for open requests at a shutdown")
 
+    ops_addr: str = Field(
+        "127.0.0.1:9100", description="address of metrics and health, without authentication; off for none"
+    )
+    ops_allow_remote: bool = Field(False, description="let ops_addr be an address that other machines reach")
+
     log_format: Annotated[Literal["auto", "console", "json"], BeforeValidator(_lower)] = Field(
         "auto", description="auto writes for people on a terminal and JSON elsewhere"
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         "info", description="least severity that is written"
     )
-    access_log: bool = Field(False, description="log every request")
+    access_log: bool = Field(False, description="log every request, where the log goes unless there is access_log_file")
+    access_log_format: Annotated[Literal["json", "s3"], BeforeValidator(_lower)] = Field(
+        "json", description="json, or s3 for the format of Amazon S3's server access logs; needs access_log_file"
+    )
+    access_log_file: Path | None = Field(
+        None, description="file of the access log, begun anew on SIGHUP; - is standard output"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -230,6 +257,11 @@ class Settings(BaseSettings):
     def listen(self) -> ListenAddress:
         """``addr``, parsed."""
         return parse_address(self.addr)
+
+    @property
+    def ops_listen(self) -> ListenAddress | None:
+        """``ops_addr``, parsed; None when there shall be no such listener."""
+        return parse_ops_address(self.ops_addr)
 
     @property
     def all_regions(self) -> frozenset[str]:
@@ -278,6 +310,7 @@ SECTIONS: Final = {
     "max_object_size": "Sizes and numbers",
     "segment_size": "The store",
     "read_header_timeout": "Times",
+    "ops_addr": "Watching",
     "log_format": "Logs",
 }
 """Titles in the help, each before the setting that it begins with; the order is that of the fields."""
@@ -365,6 +398,9 @@ def _problems(settings: Settings) -> list[str]:
         found.append(f"--addr: {error}")
     found += _key_problems(settings)
     found += _access_problems(settings)
+    found += ops_problems(settings.ops_addr, remote=settings.ops_allow_remote)
+    if settings.access_log_format == "s3" and settings.access_log_file is None:
+        found.append("--access-log-format s3 needs --access-log-file: the log itself has other lines too")
     for region in (settings.region, *settings.regions):
         if not _REGION.fullmatch(region):
             found.append(f"--region: {region[:64]!r} is not a region; use a-z, 0-9 and '-'")

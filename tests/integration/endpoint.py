@@ -52,7 +52,15 @@ class Endpoint:
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
     """An environment in which a tool finds no settings but those given: no keys, no profile, no proxy."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
-    return {**kept, "HOME": str(home), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "NO_PROXY": "*", **more}
+    return {
+        **kept,
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(ROOT),
+        "NO_PROXY": "*",
+        "SEGLAKE_OPS_ADDR": "off",
+        **more,
+    }
 
 
 @contextmanager

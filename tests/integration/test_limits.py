@@ -135,7 +135,7 @@ async def test_the_address_is_the_one_that_the_proxy_saw(asker: Asker, strict: E
     ):
         target = f"/{{bucket}}?prefix=proxy-{number}"
         assert (await asker.ask("GET", target, {"x-forwarded-for": forwarded})).status == 200
-        line = next(one for one in access_log(strict) if f"prefix=proxy-{number}" in one["path"])
+        line = next(one for one in access_log(strict) if f"prefix=proxy-{number}" in one["target"])
         assert line["peer"] == expected
 
 

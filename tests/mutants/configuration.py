@@ -32,7 +32,7 @@ CONFIGURATION = (
         (_DAMAGE, _MIGRATION),
         (
             Edit(
-                "adapters/sqlite/tables/versions.py",
+                "adapters/sqlite/tables/sums.py",
                 "if locked is not None or acl is not None:",
                 "if acl is not None and not acl:",
             ),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from .administration import ADMINISTRATION
 from .authorisation import AUTHORISATION
 from .browsers import BROWSERS
+from .checking import CHECKING
+from .collecting import COLLECTING
 from .configuration import CONFIGURATION
 from .encryption import ENCRYPTION
 from .lifecycle import LIFECYCLE
@@ -12,6 +15,9 @@ from .locks import LOCKS
 from .mutant import Edit, Mutant
 from .opening import OPENING
 from .policies import POLICIES
+from .supervision import SUPERVISION
+from .upkeep import UPKEEP
+from .watching import WATCHING
 
 
 def _crashes(*workloads: str) -> tuple[str, ...]:
@@ -410,12 +416,18 @@ MUTANTS = (
     *DURABILITY,
     *SECURITY,
     *BROWSERS,
+    *CHECKING,
     *AUTHORISATION,
+    *ADMINISTRATION,
     *CONFIGURATION,
     *LIMITS,
+    *WATCHING,
+    *SUPERVISION,
     *LOCKS,
     *OPENING,
     *POLICIES,
+    *UPKEEP,
     *LIFECYCLE,
     *ENCRYPTION,
+    *COLLECTING,
 )

@@ -13,6 +13,7 @@ from seglake.adapters.memory.metadata import MemoryMetadataStore
 from seglake.adapters.memory.segments import MemorySegmentFiles, MemorySegments, MemorySegmentStore
 from seglake.adapters.secret_box import AesGcmSecretBox
 from seglake.adapters.system.threads import InlineOffload
+from seglake.adapters.telemetry.requests import CountedRequests
 from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.digest import Expectations
 from seglake.domain.model.encryption import Protection
@@ -25,9 +26,13 @@ from seglake.domain.services.buckets import Buckets, CreateBucket
 from seglake.domain.services.copying import Copying
 from seglake.domain.services.directory import Directory
 from seglake.domain.services.dump import logical_dump
+from seglake.domain.services.emptying import Emptying
 from seglake.domain.services.encryption import Encrypting
+from seglake.domain.services.explaining import Explaining
+from seglake.domain.services.gc import Collector
 from seglake.domain.services.ingest import Ingest
 from seglake.domain.services.key_ring import KeyRing
+from seglake.domain.services.keys import Keys
 from seglake.domain.services.lifecycle import LifecycleRunner
 from seglake.domain.services.listing import Listings, Window
 from seglake.domain.services.locking import Locking
@@ -35,8 +40,12 @@ from seglake.domain.services.multipart import Multipart
 from seglake.domain.services.object_reads import ObjectReads, ReadObject
 from seglake.domain.services.object_writes import ObjectAttributes, ObjectWrites, PutObject, Stored
 from seglake.domain.services.recovery import Recovery
+from seglake.domain.services.rewrite import Rewriter
 from seglake.domain.services.sealing import Sealing
+from seglake.domain.services.statistics import Statistics
+from seglake.domain.services.stocktaking import Stocktaking
 from seglake.domain.services.tagging import Tagging
+from seglake.domain.services.users import Users
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
 
 
@@ -145,9 +154,28 @@ class Store:
         self.access = Access(metadata, self.box, self.root, self.public_buckets)
         self.bucket_access = BucketAccess(metadata, committer, self.public_buckets)
         self.directory = Directory(metadata)
+        self.meter = CountedRequests(self.clock.steady_s)
+        self.stocktaking = Stocktaking(metadata, self.clock, self.clock.pause)
+        sections = {"requests": self.meter.figures}
+        self.statistics = Statistics(metadata, self.clock, self.stocktaking, version="0", sections=sections)
+        given = None if self.root is None else self.root.access_key
+        self.users = Users(metadata, committer)
+        self.access_keys = Keys(metadata, committer, self.box, self.randomness, given=given)
+        self.emptying = Emptying(metadata, committer)
+        self.explaining = Explaining(metadata, self.access, self.clock, given=given)
         self.root_key = RootKey(metadata, committer, self.box, self.clock, self.randomness)
         self.sealing = Sealing(self.segment_store, committer, self.offload, self.log)
         self.recovery = Recovery(metadata, self.files, self.log)
+        self.collector = Collector(
+            metadata,
+            committer,
+            self.segment_store,
+            self.files,
+            offload=self.offload,
+            clock=self.clock,
+            log=self.log,
+        )
+        self.rewriter = Rewriter(self.collector, self.clock.pause)
         self.lifecycle = LifecycleRunner(metadata, committer, self.clock, self.log, self.clock.pause)
 
     async def bucket(self, name: str = "bucket", versioning: Versioning = Versioning.UNVERSIONED) -> None:

@@ -19,8 +19,8 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "spec.md").read_text(enco
 SECTION = PAGE.partition("## Operations\n")[2].partition("\n## ")[0]
 MODEL = botocore.session.get_session().get_service_model("s3")
 STATES = ("full", "partial", "refused")
-NOT_IN_THE_MODEL = {"PostObject", "Preflight"}
-"""What browsers do; SDKs have no method for it."""
+NOT_IN_THE_MODEL = {"PostObject", "Preflight", "GetMetaStats", "GetMetaConflicts"}
+"""What browsers do, and what is this store's own; SDKs have no method for it."""
 
 PLAIN_HEADERS = {
     *("cache-control", "content-disposition", "content-encoding", "content-language", "content-length", "content-md5"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from seglake.entrypoints.cli.server import _shown
+from seglake.entrypoints.cli.server import shown_default
 from seglake.entrypoints.settings import SECTIONS, Settings, flag_name
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ops.md"
@@ -15,7 +15,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "ops.md"
 
 def row(name: str, field: FieldInfo) -> str:
     """The line of a setting as the document must have it."""
-    default = "" if field.default in (None, "", ()) else f"`{_shown(field.default)}`"
+    default = "" if field.default in (None, "", ()) else f"`{shown_default(field)}`"
     return f"| `{flag_name(name)}` | {default} | {(field.description or '').replace('|', '&#124;')} |"
 
 

@@ -122,14 +122,54 @@ def test_a_sound_store_passes_every_check(data_dir: Path) -> None:
 
 def test_damaged_payload_is_named_and_gives_exit_code_1(data_dir: Path) -> None:
     _damage(data_dir, b"L" * 1000)
-    code, found = _json("scrub", "--data-dir", data_dir)
-    assert (code, found["damaged"]) == (1, 1)
+    code, found = _json("scrub", "--data-dir", data_dir, "--dry-run")
+    assert (code, found["damaged"], found["marked"]) == (1, 1, [])
     assert found["findings"][0]["where"].startswith("bucket/large?versionId=")
+    assert _run("fsck", "--data-dir", data_dir)[0] == 0
+    assert _run("fsck", "--data-dir", data_dir, "--deep")[0] == 1
     code, out, _ = _run("scrub", "--data-dir", data_dir)
     assert code == 1
     assert "error: bucket/large?versionId=" in out
-    assert _run("fsck", "--data-dir", data_dir)[0] == 0
-    assert _run("fsck", "--data-dir", data_dir, "--deep")[0] == 1
+    assert "marked: bucket/large?versionId=" in out
+    code, out, _ = _run("fsck", "--data-dir", data_dir)
+    assert code == 1
+    assert "marked damaged" in out
+    assert _json("scrub", "--data-dir", data_dir)[1]["marked"] == [], "once is enough"
+
+
+def test_what_can_be_read_again_is_served_again(data_dir: Path) -> None:
+    _damage(data_dir, b"L" * 1000)
+    assert _json("scrub", "--data-dir", data_dir)[1]["marked"]
+    code, found = _json("fsck", "--data-dir", data_dir, "--repair")
+    assert (code, found["repaired"]) == (1, [])
+    path, at = _segment_with(data_dir, b"M" + b"L" * 999)
+    path.write_bytes(path.read_bytes()[:at] + b"L" + path.read_bytes()[at + 1 :])
+    code, found = _json("fsck", "--data-dir", data_dir, "--repair", "--dry-run")
+    assert (code, len(found["repaired"])) == (1, 1)
+    code, out, _ = _run("fsck", "--data-dir", data_dir, "--repair")
+    assert code == 0
+    assert "repaired: bucket/large?versionId=" in out
+    assert "served again" in out
+    assert _json("fsck", "--data-dir", data_dir, "--deep")[1]["findings"] == []
+
+
+def test_what_no_repair_helps_is_told_with_what_does(data_dir: Path) -> None:
+    _segment_with(data_dir, b"L" * 1000)[0].unlink()
+    code, out, _ = _run("fsck", "--data-dir", data_dir, "--repair")
+    assert code == 1
+    assert "what helps: put the file back" in out
+    assert _run("fsck", "--data-dir", data_dir, "--dry-run")[0] == 2
+
+
+def test_records_that_nothing_needs_are_read_on_demand(data_dir: Path) -> None:
+    with running_server(data_dir=data_dir, reserve=0) as server:
+        client = boto3.client("s3", **server.boto3)
+        client.delete_object(Bucket="bucket", Key="large")
+        client.close()
+    _damage(data_dir, b"L" * 1000)
+    assert _run("scrub", "--data-dir", data_dir)[0] == 0
+    code, found = _json("scrub", "--data-dir", data_dir, "--all")
+    assert (code, found["damaged"], len(found["findings"])) == (1, 0, 1)
 
 
 def test_a_lost_segment_gives_exit_code_1(data_dir: Path) -> None:

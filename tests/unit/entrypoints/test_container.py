@@ -5,11 +5,11 @@ import pytest
 from seglake.domain.model.bucket import Versioning
 from seglake.domain.model.encryption import SSE_S3, Protection
 from seglake.domain.services.access import KeyPair
+from seglake.entrypoints.administration import given_root
 from seglake.entrypoints.container import (
     Container,
     default_protection_of,
     front_config_of,
-    given_root,
     limits_of,
 )
 from seglake.entrypoints.settings import load_settings

@@ -14,7 +14,8 @@ from seglake.adapters.filesystem.store import FilesystemSegmentStore
 from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.domain.model.errors import DataDirLocked, DataDirUnusable, StoreFailed
 from seglake.entrypoints import lifespan as module
-from seglake.entrypoints.lifespan import CannotListen, Running, lifespan
+from seglake.entrypoints.lifespan import Running, lifespan
+from seglake.entrypoints.places import CannotListen
 from seglake.entrypoints.settings import Settings, SettingsInvalid, load_settings
 from tests.certificates import make_certificate, name_of
 from tests.unit.fixtures import RecordingLog
@@ -22,7 +23,7 @@ from tests.unit.fixtures import RecordingLog
 
 def _settings(path: Path | None, **more: Any) -> Settings:
     place: dict[str, Any] = {"ephemeral": True} if path is None else {"data_dir": path / "data", "reserve": "1MiB"}
-    return load_settings(addr="127.0.0.1:0", shutdown_timeout=1, **place, **more)
+    return load_settings(**{"addr": "127.0.0.1:0", "ops_addr": "off", "shutdown_timeout": 1, **place, **more})
 
 
 async def _answers(running: Running) -> bool:

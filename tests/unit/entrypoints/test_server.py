@@ -20,6 +20,7 @@ from botocore.config import Config
 
 COMMAND = [sys.executable, "-c", "from seglake.entrypoints.cli import main; main()"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SEGLAKE_")}
+ENVIRONMENT["SEGLAKE_OPS_ADDR"] = "off"
 
 
 @contextmanager
