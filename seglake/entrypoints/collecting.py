@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from seglake.adapters.admin_socket.operation import Result
 from seglake.adapters.s3_protocol.http_dates import iso_date
 from seglake.adapters.system.clock import block_s
+from seglake.domain.model.errors import Busy
 from seglake.domain.ports.committer import Committer
 from seglake.domain.ports.files import FileSystem
 from seglake.domain.ports.metadata import MetadataStore
@@ -76,6 +77,10 @@ def paused(files: FileSystem | None) -> bool:
     return files is not None and files.exists(PAUSE_FILE)
 
 
+_TRIES = 60
+_PATIENCE_S = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class GarbageWork:
     """What collects a store's garbage. ``drive`` runs coroutines to their end, ``pause`` waits inside of them.
@@ -101,7 +106,7 @@ class GarbageWork:
 
     def run(self, stages: Stages, /, *, limits: Limits) -> Result:
         """Dooms what is dead and, where nobody reads, gives the space back at once."""
-        plan: Plan = self.drive(self.collector.run(limits, stages, turn=True))
+        plan: Plan = self._patiently(lambda: self.collector.run(limits, stages, turn=True))
         return {**plan_result(plan), **self._sweep()}
 
     def rewrite_plan(self, stages: Stages, /, *, limits: Limits, threshold: float) -> Result:
@@ -111,8 +116,8 @@ class GarbageWork:
 
     def rewrite(self, stages: Stages, /, *, limits: Limits, threshold: float, bytes_per_s: float) -> Result:
         """Rewrites what is mostly garbage."""
-        work = self.rewriter(bytes_per_s).run(threshold, limits, stages, turn=True)
-        done: Rewritten = self.drive(work)
+        rewriter = self.rewriter(bytes_per_s)
+        done: Rewritten = self._patiently(lambda: rewriter.run(threshold, limits, stages, turn=True))
         return {**rewritten_result(done), **self._sweep()}
 
     def uploads_plan(self, _stages: Stages, /, *, ttl_s: float) -> Result:
@@ -125,8 +130,21 @@ class GarbageWork:
         plan: UploadPlan = self.drive(self.uploads.run(ttl_s, uploads_max=uploads_max, stages=stages))
         return uploads_result(plan)
 
+    def _patiently(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """What the background's sweep holds up for a moment is tried again. Busy when it lasts longer."""
+
+        async def run() -> Any:
+            for _ in range(_TRIES):
+                try:
+                    return await work()
+                except Busy:
+                    await self.pause(_PATIENCE_S)
+            return await work()
+
+        return self.drive(run())
+
     def _sweep(self) -> Result:
-        swept: Swept = self.drive(self.collector.sweep(self.grace_s))
+        swept: Swept = self._patiently(lambda: self.collector.sweep(self.grace_s))
         return {
             "removed": len(swept.removed),
             "freed_bytes": swept.freed_bytes,
@@ -231,5 +249,3 @@ def uploads_result(plan: UploadPlan) -> Result:
         "bytes": plan.bytes,
         "findings": [],
     }
-
-

@@ -19,7 +19,7 @@ from tests.integration.endpoint import Endpoint
 from tests.integration.recording import Recorder
 from tests.unit.adapters.s3_protocol.test_routing import SUCCESSORS
 
-NO_METHOD = {"PostObject", "Preflight"}
+NO_METHOD = {"PostObject", "Preflight", "GetMetaStats", "GetMetaConflicts"}
 """No SDK has a method for them; their answers are tested where browsers are."""
 
 WITHOUT_BUCKET = {"CreateBucket", "ListBuckets", "ListDirectoryBuckets", "WriteGetObjectResponse"}

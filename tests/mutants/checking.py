@@ -38,7 +38,7 @@ CHECKING = (
         "a damaged version is served again unread",
         (*_ONLINE, "tests/unit/entrypoints/test_cli.py"),
         _REPAIR,
-        "        if fault_in(suspect.chunks, files.read) is None:\n",
+        "        if fault_in(suspect.chunks, files.verify) is None:\n",
         "        if suspect.chunks:\n",
     ),
     _mutant(

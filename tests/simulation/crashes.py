@@ -54,9 +54,7 @@ class Check(Protocol):
     ) -> int: ...
 
 
-def crash_everywhere(
-    workload: Named, *, seed: int, limit: int, effort: int = 1, check: Check | None = None
-) -> Report:
+def crash_everywhere(workload: Named, *, seed: int, limit: int, effort: int = 1, check: Check | None = None) -> Report:
     """Runs the workload once, then checks up to ``limit`` of the disks that a power failure in it might have left.
 
     The greater the ``effort``, the more subsets of what was not synced are tried at each operation.

@@ -167,7 +167,10 @@ def flipped(disk: CrashFileSystem, name: str, bit: int) -> tuple[str, int, bytes
 def regions_of(disk: CrashFileSystem, segment: bytes) -> Iterator[tuple[str, int, int]]:
     """(kind, first byte, end) of everything in a segment file that means something."""
     name = segment_name(segment)
-    read = lambda size, offset: bytes_at(disk, name, offset, size)  # noqa: E731
+
+    def read(size: int, offset: int) -> bytes:
+        return bytes_at(disk, name, offset, size)
+
     header, _ = decode_segment_header(read(SEGMENT_HEADER_BYTES, 0))
     for first, end in HEADER_COPIES:
         yield "header", first, end

@@ -203,6 +203,10 @@ class FilesystemSegmentFiles(SegmentFiles):
         finally:
             file.close()
 
+    def verify(self, chunk: ChunkSlice, /) -> None:
+        """See the port."""
+        self._reader.verify(chunk)
+
     def mend(self, segment: bytes, /, *, dry_run: bool) -> Iterator[str]:
         """See the port."""
         self._reader.forget(segment)

@@ -162,7 +162,7 @@ class FilesystemSegmentStore(SegmentStore):
 
     def verify(self, chunk: ChunkSlice, /) -> None:
         """See the port."""
-        self._reader.read(chunk)
+        self._reader.verify(chunk)
 
     def seal_idle(self) -> None:
         """See the port. Called between batches, on the thread that opens journals."""

@@ -444,6 +444,10 @@ class MemorySegmentFiles(SegmentFiles):
                 if self._segments.content(content) != digest:
                     yield offset, "a chunk does not match its BLAKE3"
 
+    def verify(self, chunk: ChunkSlice, /) -> None:
+        """See the port."""
+        self._segments.whole(chunk)
+
     def mend(self, segment: bytes, /, *, dry_run: bool) -> Iterator[str]:
         """See the port; nothing is kept twice here."""
         self._segments.find(segment)

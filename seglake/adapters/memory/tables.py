@@ -311,7 +311,6 @@ class MemoryVersions(Versions):
             self._add(row._replace(acl=acl))
         return row is not None
 
-
     def set_chunks(self, bucket_id: int, key: str, stamp: HLC, chunks: tuple[ChunkSlice, ...], /) -> bool:
         """Changes where a version's bytes lie; False when there is none."""
         row = self._row(bucket_id, key, stamp)

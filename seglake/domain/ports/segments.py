@@ -184,6 +184,10 @@ class SegmentFiles(Protocol):
         """Findings (offset, text) in structure, footer and pack and, with ``payload``, in every payload."""
         ...
 
+    def verify(self, chunk: ChunkSlice, /) -> None:
+        """Reads one whole chunk and compares its digest. ChunkCorrupt or SegmentGone."""
+        ...
+
     def mend(self, segment: bytes, /, *, dry_run: bool) -> Iterator[str]:
         """Writes again what is kept twice - a header copy, a manifest pack - from its sound half; yields what was
         mended or, with ``dry_run``, would be. Payload and records are never touched. SegmentGone, StorageFull,

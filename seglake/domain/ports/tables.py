@@ -169,6 +169,7 @@ class Uploads(UploadsView, Protocol):
     def set_part_place(self, upload: str, number: int, ref: RecordRef, /) -> bool:
         """The part's record lies here now."""
         ...
+
     def complete(self, upload: str, parts_digest: bytes, result: HLC, /) -> None:
         """Marks it completed and drops its parts (their chunks belong to the version now)."""
         ...

@@ -365,7 +365,7 @@ class Collector:
 
     async def _sweep(self, grace_s: float) -> Swept:
         swept = Swept()
-        rows = self.metadata.read(lambda view: [r for r in view.segments.scan() if r.state is SegmentState.DOOMED])
+        rows = await self.read(lambda view: [row for row in view.segments.scan() if row.state is SegmentState.DOOMED])
         if not rows:
             self._seen.clear()
             return swept

@@ -195,7 +195,7 @@ def restored(metadata: MetadataStore, files: SegmentFiles, stages: Stages = sile
     progress.total(len(marked))
     found = []
     for suspect in marked:
-        if fault_in(suspect.chunks, files.read) is None:
+        if fault_in(suspect.chunks, files.verify) is None:
             found.append(suspect)
         progress.advance()
     return tuple(found)

@@ -117,7 +117,7 @@ class Scrub:
 
     def _verify(self, chunk: ChunkSlice, damage: _Damage, progress: Progress) -> None:
         try:
-            self._files.read(chunk)
+            self._files.verify(chunk)
         except (ChunkCorrupt, SegmentGone) as failure:
             damage.reasons[(chunk.segment, chunk.offset)] = failure.hint
         progress.advance(chunk.length)

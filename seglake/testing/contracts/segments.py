@@ -98,6 +98,7 @@ class ReadContract(SegmentCase):
         assert await bench.read([stored.chunk]) == payload
         assert bench.files.read(stored.chunk) == payload
         bench.store.verify(stored.chunk)
+        bench.files.verify(stored.chunk)
 
     async def test_slices_of_many_chunks_come_in_order(self, bench: SegmentBench) -> None:
         payloads = [bytes((number,)) * (300_000 if number % 3 else 1000) for number in range(9)]
@@ -130,6 +131,8 @@ class ReadContract(SegmentCase):
         with pytest.raises(ChunkCorrupt):
             bench.store.verify(bad)
         with pytest.raises(ChunkCorrupt):
+            bench.files.verify(bad)
+        with pytest.raises(ChunkCorrupt):
             bench.files.read(bad)
 
     async def test_a_wrong_digest_or_place_is_damage(self, bench: SegmentBench) -> None:
@@ -142,7 +145,11 @@ class ReadContract(SegmentCase):
 
     async def test_an_unknown_segment_is_gone(self, bench: SegmentBench) -> None:
         chunk = bench.put(b"payload", 1).chunk._replace(segment=b"?" * 16)
-        for attempt in (lambda: bench.store.verify(chunk), lambda: bench.files.read(chunk)):
+        for attempt in (
+            lambda: bench.store.verify(chunk),
+            lambda: bench.files.verify(chunk),
+            lambda: bench.files.read(chunk),
+        ):
             with pytest.raises(SegmentGone):
                 attempt()
         with pytest.raises(SegmentGone):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seglake.adapters.disk_format.manifests import decode_manifest, encode_manifest
+from seglake.adapters.disk_format.manifests import decode_manifest, encode_manifest, held_in
 from seglake.adapters.disk_format.multipart import decode_part, decode_upload, encode_part, encode_upload
 from seglake.domain.model.digest import Checksum, ChecksumAlgorithm
 from seglake.domain.model.encryption import Encryption, EncryptionKind

@@ -38,7 +38,8 @@ def _history(seed: int) -> list[tuple[Event, RecordRef]]:
         if puts and kind < 3:
             old = random.choice(puts)
             place = (stamp, old.bucket_id, old.key, old.stamp)
-            out.append([VersionRemoved(*place), VersionDamaged(*place), TagsSet(*place, (("a", "b"),))][kind])
+            changes: list[Event] = [VersionRemoved(*place), VersionDamaged(*place), TagsSet(*place, (("a", "b"),))]
+            out.append(changes[kind])
             continue
         key, null, size = f"k{random.randrange(9)}", random.random() < 0.5, random.randrange(3)
         chunk = ChunkSlice(b"s" * 16, ticks * 100, size, b"d" * 32, 0, size)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,11 @@ import pytest
 from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.domain.model.bucket import Bucket
 from seglake.domain.model.errors import MetadataDamaged
-from seglake.domain.model.events import BucketCreated, TagsSet, VersionPut
+from seglake.domain.model.events import BucketCreated, Event, TagsSet, VersionPut
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, VersionKind
 from seglake.domain.model.segment import ChunkSlice, Held, RecordRef
+from seglake.domain.ports.journal import NoRecords
 from seglake.domain.services.liveness import take_census
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
 
@@ -37,7 +37,8 @@ def store(tmp_path: Path) -> SqliteMetadataStore:
     made.open()
     events = [VersionPut(manifest(number)) for number in range(9)]
     tagged = TagsSet(HLC(900, 1), BUCKET.id, manifest(4).key, manifest(4).stamp, (("a", "b"),))
-    made.replay([(event, REF) for event in (BucketCreated(BUCKET), *events, tagged)], ())
+    history: list[Event] = [BucketCreated(BUCKET), *events, tagged]
+    made.replay([(event, REF) for event in history], ())
     return made
 
 
@@ -78,9 +79,6 @@ def test_whatever_is_damaged_ends_the_count(store: SqliteMetadataStore, damage: 
     store.close()
 
 
-Change = Callable[[SqliteMetadataStore], None]
-
-
 def test_moved_chunks_and_records_are_told_from_then_on(store: SqliteMetadataStore) -> None:
     one = manifest(2)
     moved = tuple([chunk._replace(segment=b"m" * 16) for chunk in one.chunks])
@@ -92,8 +90,6 @@ def test_moved_chunks_and_records_are_told_from_then_on(store: SqliteMetadataSto
         assert versions.set_place(BUCKET.id, one.key, one.stamp, REF._replace(segment=b"n" * 16))
         assert not versions.set_chunks(BUCKET.id, "none", one.stamp, moved)
         assert not versions.set_place(BUCKET.id, "none", one.stamp, REF)
-
-    from seglake.domain.ports.journal import NoRecords
 
     assert store.apply([move], NoRecords()) == [None]
     (found,) = [one_held for one_held in held(store) if one_held.key == one.key]
