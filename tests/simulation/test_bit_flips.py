@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -48,14 +49,19 @@ REBUILD_EVERY = 10
 
 
 @pytest.fixture(scope="module")
-def held() -> Held:
+def made() -> Held:
     return held_store()
+
+
+@pytest.fixture
+def held(made: Held) -> Held:
+    """A disk of the test's own: what is written to it stays on record."""
+    return replace(made, disk=copy.deepcopy(made.disk))
 
 
 @pytest.fixture
 def stack(held: Held) -> Stack:
     """The store, open and at rest: nothing but the tests writes to its disk."""
-    held.disk = copy.deepcopy(held.disk)
     return open_stack(held.disk, held.options)
 
 
@@ -172,13 +178,20 @@ def _examine(held: Held, disk_options: Options, spoilt: object) -> str:
     try:
         assert wrong_bytes(stack, held.contents) == []
         try:
-            same = dump_of(stack) == held.dump and contents_of(stack) == held.contents
+            shown = dump_of(stack)
+            if shown == held.dump and contents_of(stack) == held.contents:
+                return "same"
         except SeglakeError:
-            same = False
-        if same:
-            return "same"
-        assert found_by_checks(stack, deep=False), "the index lies and no check sees it"
-        return "found"
+            assert found_by_checks(stack, deep=False), "the index cannot be read and no check sees it"
+            return "found"
+        if found_by_checks(stack, deep=False):
+            return "found"
+        # A page that went back in time, whole, can take rows with it that no other row knows of - a part, a user - but
+        # never a version, and what is there is true (docs/durability.md).
+        missing = [line for line in held.dump if line not in shown]
+        assert not [line for line in shown if line not in held.dump], "the index lies and no check sees it"
+        assert not [line for line in missing if line.startswith("version")], "versions are lost and no check sees it"
+        return "rows lost"
     finally:
         stack.let_go()
 

@@ -37,7 +37,7 @@ NESTED = tuple(
 
 @pytest.mark.parametrize("workload", [*COLLECTING, *DRAWN], ids=lambda workload: workload.name)
 def test_power_may_fail_at_every_step(workload: Named, seed: int, scale: int) -> None:
-    report = crash_everywhere(workload, seed=seed, limit=120 * scale, effort=scale, check=check_and_collect)
+    report = crash_everywhere(workload, seed=seed, limit=80 * scale, effort=scale, check=check_and_collect)
     assert report.violations == []
 
 
@@ -205,7 +205,7 @@ def plans(calls: tuple[str, ...], random: Random, count: int) -> list[Plan]:
 def test_a_failing_disk_loses_nothing_that_is_not_garbage(workload: Named, seed: int, scale: int) -> None:
     random = Random(f"collect faults {workload.name} {seed}")
     rehearsal = rehearse(workload)
-    for plan in plans(rehearsal.calls, random, 25 * scale):
+    for plan in plans(rehearsal.calls, random, 15 * scale):
         try:
             check_life(live(rehearsal, plan), rehearsal, random)
         except Exception as error:
