@@ -51,14 +51,12 @@ def encode_head(head: PackHead) -> bytes:
 def _decode_head(data: bytes) -> PackHead:
     if len(data) != _HEAD_BYTES or not data.startswith(_FORMAT):
         raise FormatDamaged("not a manifest pack")
-    if data[-1] != PACK_VERSION:
-        raise UnknownFormat(f"the manifest pack has format version {data[-1]}; this program knows {PACK_VERSION}")
     footer = len(_FORMAT) + len(_SEALED)
     created = footer + 32 + len(_CREATED)
     segment = created + 8 + len(_SEGMENT)
     number = int.from_bytes(data[created : created + 8], "big")
     head = PackHead(data[segment : segment + 16], data[footer : footer + 32], number)
-    if encode_head(head) != data:
+    if encode_head(head)[:-1] != data[:-1]:
         raise FormatDamaged("a manifest pack's head is not well formed")
     return head
 
@@ -88,7 +86,8 @@ def check_pack(read: Callable[[int, int], bytes], size: int) -> tuple[PackHead, 
     end = size - _TAIL_BYTES
     if end < _HEAD_BYTES:
         raise FormatDamaged("a manifest pack is too short")
-    head = _decode_head(read(_HEAD_BYTES, 0))
+    start = read(_HEAD_BYTES, 0)
+    head = _decode_head(start)
     hasher = blake3()
     position = 0
     while position < end:
@@ -101,6 +100,9 @@ def check_pack(read: Callable[[int, int], bytes], size: int) -> tuple[PackHead, 
     count = int.from_bytes(tail[len(_TAIL) : len(_TAIL) + 8], "big")
     if tail != encode_tail(count, hasher):
         raise FormatDamaged("a manifest pack's checksum does not match", end)
+    # Only now: a version that rotted is damage, and must not pass for a newer program's.
+    if start[-1] != PACK_VERSION:
+        raise UnknownFormat(f"the manifest pack has format version {start[-1]}; this program knows {PACK_VERSION}")
     return head, count
 
 

@@ -80,7 +80,7 @@ class SqliteMetadataStore(MetadataStore):
             check_header(connection)
             self._settle(session)
             check_schema(connection)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             _give_up(connection)
             raise _unopened(self._disk.path, error) from error
         except BaseException:
@@ -242,7 +242,7 @@ def _quick_check(session: Session) -> None:
 
 def _unopened(path: str, error: Exception) -> MetadataDamaged | DataDirUnusable | StorageFull | StoreFailed:
     """What a failure to open means to whoever started the server."""
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError | UnicodeDecodeError):
         return MetadataDamaged(f"{path} is damaged: {error}; run `seglake rebuild-index`")
     if isinstance(error, apsw.FullError):
         return StorageFull(f"there is no room to open {path}: {error}")
