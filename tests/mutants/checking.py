@@ -64,7 +64,7 @@ CHECKING = (
     ),
     _mutant(
         "events are not compared with their digests",
-        (_FLIPS.format("structural_bit_is_found_and_never_served"),),
+        (_FLIPS.format("structural_bit_is_found_and_never_served[event]"),),
         "adapters/filesystem/checking.py",
         '            if blake3(content).digest() != digest:\n                yield offset, "an event',
         '            if not digest:\n                yield offset, "an event',
