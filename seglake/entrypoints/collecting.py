@@ -33,8 +33,6 @@ LISTED_MAX = 1000
 
 _BREATH_S = 0.001
 
-Drive = Callable[[Coroutine[Any, Any, T]], T]
-
 
 def at_once(work: Coroutine[Any, Any, T]) -> T:
     """Runs what waits for nothing but its own calls: without a server everything is done where it is asked for."""

@@ -6,13 +6,8 @@ cannot be used.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-import seglake
-
 from .cli import access_keys, buckets, database, lifecycle, maintenance, policies, ring_keys, stats, users
+from .cli.program import program
 
 _HELP = """Administer a Seglake store: users, keys, buckets and policies.
 
@@ -30,30 +25,7 @@ Examples:
 Exit codes: 0 fine, 1 the answer is no, 2 wrong usage, a refusal, or a store that cannot be used.
 """
 
-app = typer.Typer(
-    name="segctl",
-    help=_HELP,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"segctl {seglake.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
-    ] = False,
-) -> None:
-    pass
+app = program("segctl", _HELP)
 
 
 app.add_typer(users.group(), name="user")

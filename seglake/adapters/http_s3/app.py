@@ -27,7 +27,7 @@ from seglake.adapters.http_s3.throttle import Throttle
 from seglake.adapters.http_s3.watch import Watch
 from seglake.adapters.s3_protocol import claims as claimed
 from seglake.adapters.s3_protocol import sigv4
-from seglake.adapters.s3_protocol.access_log import as_fields
+from seglake.adapters.s3_protocol.access_log import AccessRecord, as_fields
 from seglake.adapters.s3_protocol.addressing import locate
 from seglake.adapters.s3_protocol.claims import Claims
 from seglake.adapters.s3_protocol.domain_errors import INTERNAL, to_s3
@@ -116,12 +116,15 @@ class S3Application:
         # The key follows from its arguments alone, so a cached one is never stale; bounded by its size.
         self._derive = lru_cache(maxsize=256)(sigv4.signing_key)
         if access_log is None and config.access_log:
-            access_log = lambda record: log.info("request", **as_fields(record))  # noqa: E731
+            access_log = self._log_record
         self._scribe = None if access_log is None else Scribe(access_log, services.directory, config)
         self._cross_origin = CrossOrigin(services.access, config)
         self._forms = FormGate(
             services.access, clock, regions=self._regions, derive=self._derive, failures=self._failures
         )
+
+    def _log_record(self, record: AccessRecord, /) -> None:
+        self._log.info("request", **as_fields(record))
 
     def new_request_id(self) -> str:
         """Unique within the life of the data directory for all practical purposes; 16 characters."""

@@ -27,7 +27,6 @@ from seglake.domain.model.version import VersionEntry
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SAFE = "/-_.~*"
 _PLAIN = re.compile(r"[A-Za-z0-9/_.~*-]*", re.ASCII)
-CONTENT_TYPE = "application/xml"
 
 
 @dataclass(frozen=True, slots=True)

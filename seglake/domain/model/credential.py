@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .manifest import ROOT
+
+ACCESS_KEY_RULE = "3 to 128 letters, digits, '_', '.', '@' or '-', beginning with a letter or digit"
+SECRET_RULE = "8 to 128 printable ASCII characters without spaces"  # noqa: S105 - what a secret may be
+
+_ACCESS_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{2,127}", re.ASCII)
+_SECRET = re.compile(r"[!-~]{8,128}", re.ASCII)
+
+
+def is_access_key(text: str) -> bool:
+    """Whether an access key may have this name (ACCESS_KEY_RULE)."""
+    return _ACCESS_KEY.fullmatch(text) is not None
+
+
+def is_secret(text: str) -> bool:
+    """Whether a secret may be this (SECRET_RULE)."""
+    return _SECRET.fullmatch(text) is not None
 
 
 class KeyPolicy(StrEnum):

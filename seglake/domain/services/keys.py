@@ -5,7 +5,6 @@ Every change is decided inside its commit on the credential that is stored then.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,14 @@ from seglake.domain.model.admin_errors import (
     LastRootKey,
     NoSuchAccessKey,
 )
-from seglake.domain.model.credential import Credential, KeyPolicy
+from seglake.domain.model.credential import (
+    ACCESS_KEY_RULE,
+    SECRET_RULE,
+    Credential,
+    KeyPolicy,
+    is_access_key,
+    is_secret,
+)
 from seglake.domain.model.errors import InvalidArgument, InvalidRequest
 from seglake.domain.model.events import CredentialPut, CredentialRemoved
 from seglake.domain.model.manifest import ROOT
@@ -37,24 +43,20 @@ BUCKETS_MAX = 1000
 EVERY_BUCKET = "*"
 """In place of a bucket's name: lifts the limit of a key."""
 
-_ACCESS_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{2,127}", re.ASCII)
-_SECRET = re.compile(r"[!-~]{8,128}", re.ASCII)
 _POLICY_NAMES = {"rw": KeyPolicy.READ_WRITE, "ro": KeyPolicy.READ_ONLY, "read-only": KeyPolicy.READ_ONLY}
 
 
 def check_access_key(text: str) -> str:
     """A name for an access key. InvalidAccessKey."""
-    if not _ACCESS_KEY.fullmatch(text):
-        raise InvalidAccessKey(
-            "an access key is 3 to 128 letters, digits, '_', '.', '@' or '-', beginning with a letter or digit"
-        )
+    if not is_access_key(text):
+        raise InvalidAccessKey(f"an access key is {ACCESS_KEY_RULE}")
     return text
 
 
 def check_secret(text: str) -> str:
     """A secret. InvalidAccessKey."""
-    if not _SECRET.fullmatch(text):
-        raise InvalidAccessKey("a secret is 8 to 128 printable ASCII characters without spaces")
+    if not is_secret(text):
+        raise InvalidAccessKey(f"a secret is {SECRET_RULE}")
     return text
 
 

@@ -5,12 +5,6 @@ Exit codes of all commands: 0 fine, 1 there are findings, 2 wrong usage or a sto
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-import seglake
-
 from . import (
     buckets,
     checks,
@@ -30,31 +24,9 @@ from . import (
     support,
     users,
 )
+from .program import program
 
-app = typer.Typer(
-    name="seglake",
-    help="Seglake: an S3 object store that keeps what it has acknowledged.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"seglake {seglake.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
-    ] = False,
-) -> None:
-    pass
+app = program("seglake", "Seglake: an S3 object store that keeps what it has acknowledged.")
 
 
 server.register(app)
