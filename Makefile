@@ -9,6 +9,9 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
+# Processes that share the tests: one for each core; WORKERS=0 runs them in one, as a debugger wants it.
+WORKERS ?= auto
+SHARED := -n $(WORKERS) --dist worksteal
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
@@ -22,7 +25,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run ARGS=\"--addr :9001 --log-level debug\"    flags for the server; SEGLAKE_... variables pass through"
-	@echo "  make test PYTEST_ARGS=\"-k multipart -x\"           flags for pytest"
+	@echo "  make test PYTEST_ARGS=\"-k multipart -x\"           flags for pytest; WORKERS=0 for one process"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -47,9 +50,9 @@ run: $(RUN_STAMP) ## Set everything up and start the store on :9000 with its dat
 	@exec $(BIN)/seglake server --addr "$${SEGLAKE_ADDR:-:9000}" --data-dir "$${SEGLAKE_DATA_DIR:-./data}" $(ARGS)
 
 test: $(DEV_STAMP) ## Set everything up and run the whole suite
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SHARED) $(PYTEST_ARGS)
 
-check: lint unit ## Format, lint, types, layers and unit tests: the habit before every commit (under a minute)
+check: lint unit ## Format, lint, types, layers and unit tests: the habit before every commit (about a minute)
 
 lint: $(DEV_STAMP) ## Format check, ruff, mypy --strict, import layers
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run 'make fmt'" >&2; exit 1; }
@@ -58,20 +61,20 @@ lint: $(DEV_STAMP) ## Format check, ruff, mypy --strict, import layers
 	@$(BIN)/lint-imports
 
 unit: $(DEV_STAMP) ## Unit tests without those marked slow
-	@$(BIN)/python -m pytest tests/unit -q -m "not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/unit -q -m "not slow" $(SHARED) $(PYTEST_ARGS)
 
 fmt: $(DEV_STAMP) ## Format the code and apply the safe fixes
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
 
 crash: $(DEV_STAMP) ## Crash simulation and injected faults at five times the size, with a new seed (SCALE=n, SEED=n)
-	@$(BIN)/python -m pytest tests/simulation --scale "$${SCALE:-5}" --seed "$${SEED:-random}" -rP $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/simulation --scale "$${SCALE:-5}" --seed "$${SEED:-random}" -rP $(SHARED) $(PYTEST_ARGS)
 
 mutants: $(DEV_STAMP) ## Break the store in every listed way and see that the tests notice
-	@$(BIN)/python -m pytest tests/mutants $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/mutants $(SHARED) $(PYTEST_ARGS)
 
 soak: $(DEV_STAMP) ## The whole suite with 20 times the examples and a new seed (SCALE=n, SEED=n)
-	@$(BIN)/python -m pytest --scale "$${SCALE:-20}" --seed "$${SEED:-random}" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --scale "$${SCALE:-20}" --seed "$${SEED:-random}" $(SHARED) $(PYTEST_ARGS)
 
 build: $(DEV_STAMP) ## Build the wheel into dist/
 	@$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .

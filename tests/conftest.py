@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     seed_text: str = config.getoption("--seed")
     rotating = seed_text == "random"
     config.stash[_SCALE] = scale
-    config.stash[_SEED] = random.SystemRandom().randrange(2**32) if rotating else int(seed_text)
+    config.stash[_SEED] = _drawn_seed(config) if rotating else int(seed_text)
     # A timed assertion is never a test, hence no deadline. A run with a fixed seed is the same run every time.
     settings.register_profile(
         "seglake",
@@ -34,6 +35,18 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("seglake")
+
+
+def _drawn_seed(config: pytest.Config) -> int:
+    """A new seed, drawn once for a run: the processes that share its tests (pytest-xdist) get it from the first one."""
+    given: dict[str, int] = getattr(config, "workerinput", {})
+    return given["seed"] if "seed" in given else random.SystemRandom().randrange(2**32)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a process of pytest-xdist the seed of the run."""
+    node.workerinput["seed"] = node.config.stash[_SEED]
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -23,6 +23,8 @@ from tests.unit.adapters.http_s3.tampers import Case, cases
 from tests.wire import ConnectionEnded, Mode, Reply, Request, connect
 
 CASES_MIN = 6000
+pytestmark = pytest.mark.slow  # thousands of requests
+
 OPERATIONS = pytest.mark.parametrize("operation", SAMPLES, ids=lambda operation: operation.name)
 MODES = pytest.mark.parametrize("mode", Mode, ids=lambda mode: mode.name)
 

@@ -93,6 +93,7 @@ def session(store: SqliteMetadataStore, acknowledged: list[str]) -> None:
 
 
 # SQLite has no way to report what goes wrong while it lets go of files after the power went.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("powersafe", [True, False])
 def test_acknowledged_commits_survive_a_power_cut_at_any_operation(disks: Disks, powersafe: bool) -> None:

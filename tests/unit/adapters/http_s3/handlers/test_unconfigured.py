@@ -26,7 +26,9 @@ async def ask(store: Front, operation: Operation, bucket: str = "alpha", body: b
     return await store.ask(operation.method, target, body=sample.body if body is None else body)
 
 
-@pytest.mark.parametrize("operation", UNCONFIGURED, ids=lambda operation: operation.name)
+@pytest.mark.parametrize(
+    "operation", [one for one in Operation if one in UNCONFIGURED], ids=lambda operation: operation.name
+)
 async def test_a_bucket_that_is_not_there_is_said_first(store: Front, operation: Operation) -> None:
     reply = await ask(store, operation, "nobodys", b"<nonsense" if operation in CHECKS else b"")
     assert (reply.status, reply.code) == (404, "NoSuchBucket")
@@ -46,7 +48,9 @@ async def test_what_is_missing_is_an_error_that_names_the_bucket(store: Front, o
     assert reply.element("BucketName") == "alpha"
 
 
-@pytest.mark.parametrize("operation", REMOVABLE, ids=lambda operation: operation.name)
+@pytest.mark.parametrize(
+    "operation", [one for one in Operation if one in REMOVABLE], ids=lambda operation: operation.name
+)
 async def test_removing_what_is_missing_succeeds(store: Front, operation: Operation) -> None:
     reply = await ask(store, operation)
     assert (reply.status, reply.body) == (204, b"")
