@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import signal
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from seglake.adapters.admin_socket.checks import CHECK_OPERATIONS
 from seglake.adapters.admin_socket.client import AdminClient
-from seglake.adapters.admin_socket.operation import AdminServices, Result
+from seglake.adapters.admin_socket.operation import AdminServices, Checks, Result
 from seglake.adapters.admin_socket.operations import call
 from seglake.adapters.system.clock import SystemClock
 from seglake.domain.model.errors import DataDirLocked, SeglakeError, StoreFailed
@@ -18,7 +21,8 @@ from seglake.domain.services.jobs import Jobs
 from seglake.domain.services.maintenance import MaintenanceMode, WriteGate
 
 from .administration import services_of
-from .collecting import offline_garbage
+from .checking import OfflineChecks, ServedChecks
+from .collecting import at_once, offline_garbage
 from .data_dir import open_box
 from .offline import locked, open_for_writing
 from .selection import AdapterContext
@@ -39,6 +43,28 @@ class Channel(Protocol):
         ...
 
 
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends long work here: asyncio's own handler asks the task, which does not listen."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _awaited(outcome: Awaitable[Result]) -> Result:
+    return await outcome
+
+
 class Offline:
     """Without a server: the operations run here."""
 
@@ -47,7 +73,8 @@ class Offline:
 
     def call(self, method: str, parameters: Mapping[str, Any], /) -> Result:
         """As the server would answer."""
-        return asyncio.run(call(self._services, method, parameters))
+        with interruptible():
+            return asyncio.run(call(self._services, method, parameters))
 
 
 @contextmanager
@@ -84,6 +111,7 @@ def open_channel(
                     serving=False,
                     garbage=offline_garbage(context, store.metadata, store.committer, store.segments),
                 ),
+                checks=ServedChecks(context, store.metadata, store.committer, store.segments, at_once),
             )
             try:
                 yield Offline(services)
@@ -93,6 +121,37 @@ def open_channel(
                 refusal = error  # it is no reason to leave the store as after a crash
         if refusal is not None:
             raise refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """Without a server: a directory that was locked and not opened, so that a check sees what the last process left."""
+
+    jobs: Jobs
+    checks: Checks
+
+    def call(self, method: str, parameters: Mapping[str, Any], /) -> Result:
+        """One of the checks, as the server would answer."""
+        operation = CHECK_OPERATIONS[method]
+        with interruptible():
+            return asyncio.run(_awaited(operation.run(self, **operation.arguments(parameters))))
+
+
+@contextmanager
+def open_checks(
+    settings: Settings, log: Log, *, patience_s: float = PATIENCE_S, stages: Stages = silent
+) -> Iterator[Channel]:
+    """The way to the checks of a store, whoever has it; nothing is opened or recovered before one needs it.
+
+    DataDirLocked, DataDirUnusable, AdminUnreachable.
+    """
+    client = AdminClient(settings.data_dir)
+    with ExitStack() as stack:
+        context = _locked_unless_served(stack, client, settings, log, patience_s)
+        if context is None:
+            yield client
+        else:
+            yield Untouched(Jobs(context.offload, context.clock, log, stages), OfflineChecks(context))
 
 
 def _locked_unless_served(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from seglake.adapters.admin_socket.operation import AdminServices, Upkeep
+from seglake.adapters.admin_socket.operation import AdminServices, Checks, Upkeep
 from seglake.adapters.ciphers import AesGcmCiphers
 from seglake.domain.ports.committer import Committer
 from seglake.domain.ports.metadata import MetadataStore
@@ -50,6 +50,7 @@ def services_of(
     maintenance: MaintenanceMode,
     jobs: Jobs,
     upkeep: Upkeep,
+    checks: Checks,
     statistics: Statistics | None = None,
 ) -> AdminServices:
     """What the operations of the admin channel need."""
@@ -67,6 +68,7 @@ def services_of(
         maintenance=maintenance,
         jobs=jobs,
         upkeep=upkeep,
+        checks=checks,
         statistics=statistics or statistics_of(metadata, clock, Stocktaking(metadata, clock, asyncio.sleep), None),
         clock=clock,
         region=settings.region,

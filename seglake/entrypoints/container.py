@@ -55,6 +55,7 @@ from seglake.domain.services.stocktaking import Stocktaking
 from seglake.domain.services.tagging import Tagging
 
 from .administration import given_root, public_buckets_of, services_of
+from .checking import serving_checks
 from .collecting import collector_of, serving_garbage
 from .descriptors import connections_within_limits
 from .observing import Watched, access_log_of, access_sink_of, meters_of, ops_listener_of, statistics_of, timed_files
@@ -223,6 +224,7 @@ class Container(containers.DeclarativeContainer):
     uploads = providers.Singleton(UploadCollector, metadata, committer, clock, offload)
     garbage = providers.Singleton(serving_garbage, collector, uploads, files, settings.provided.gc_grace)
     upkeep = providers.Singleton(StoreUpkeep, adapters, metadata, segments, serving=True, garbage=garbage)
+    checks = providers.Singleton(serving_checks, adapters, metadata, committer, segments)
     gate = providers.Singleton(WriteGate)
     maintenance = providers.Singleton(MaintenanceMode, metadata, committer, clock, log, asyncio.sleep, gate)
     root_key = providers.Singleton(RootKey, metadata, committer, box, clock, randomness)
@@ -265,6 +267,7 @@ class Container(containers.DeclarativeContainer):
         maintenance=maintenance,
         jobs=jobs,
         upkeep=upkeep,
+        checks=checks,
         statistics=statistics,
     )
     admin = providers.Singleton(

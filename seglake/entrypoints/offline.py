@@ -139,23 +139,28 @@ def opened(context: AdapterContext) -> Iterator[OfflineStore]:
 
 
 def rebuild_index(settings: Settings, log: Log, stages: Stages = silent) -> RebuildReport:
+    """``rebuild`` in a directory that is not locked yet."""
+    with locked(settings, log) as context:
+        return rebuild(context, stages)
+
+
+def rebuild(context: AdapterContext, stages: Stages) -> RebuildReport:
     """Builds the index anew from the segments and puts it in place of the old one, which is kept beside it.
 
     At every moment either the old index, or none, or the complete new one bears the name; without one the server
     refuses to start and says what to do, so that this can be run again.
     """
-    if settings.metadata_adapter != "sqlite":
+    if context.settings.metadata_adapter != "sqlite":
         raise DataDirUnusable("rebuild-index makes a SQLite index; another metadata adapter rebuilds by its own means")
-    with locked(settings, log) as context:
-        files = context.require_files()
-        for part in _SQLITE_PARTS:
-            if files.exists(BUILDING_FILE + part):
-                files.remove(BUILDING_FILE + part)
-        report = _build(context, stages)
-        _move_aside(files)
-        files.rename(BUILDING_FILE, INDEX_FILE)
-        files.sync_dir(".")
-        return report
+    files = context.require_files()
+    for part in _SQLITE_PARTS:
+        if files.exists(BUILDING_FILE + part):
+            files.remove(BUILDING_FILE + part)
+    report = _build(context, stages)
+    _move_aside(files)
+    files.rename(BUILDING_FILE, INDEX_FILE)
+    files.sync_dir(".")
+    return report
 
 
 def _build(context: AdapterContext, stages: Stages) -> RebuildReport:

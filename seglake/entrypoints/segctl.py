@@ -6,7 +6,7 @@ cannot be used.
 
 from __future__ import annotations
 
-from .cli import access_keys, buckets, database, lifecycle, maintenance, policies, ring_keys, stats, users
+from .cli import access_keys, buckets, database, lifecycle, maintenance, ops, policies, ring_keys, stats, users
 from .cli.program import program
 
 _HELP = """Administer a Seglake store: users, keys, buckets and policies.
@@ -37,6 +37,7 @@ app.add_typer(ring_keys.group(), name="kms-key")
 app.add_typer(lifecycle.group())
 app.add_typer(maintenance.group(), name="maintenance")
 app.add_typer(database.group(), name="db")
+app.add_typer(ops.group(), name="ops")
 stats.register(app)
 
 

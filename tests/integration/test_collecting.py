@@ -19,11 +19,14 @@ from seglake.entrypoints.settings import load_settings
 from tests.unit.fixtures import RecordingLog
 
 from .endpoint import Endpoint, running_server
+from .jobs import job
 from .test_upkeep import client_of, command
 
 B = "bucket"
 CLIENTS = 4
-ROUNDS = 4
+STORES = 5
+ROUNDS = 25
+"""Of collecting and rewriting, for each store and each of two ways of versioning: 500 runs."""
 FLAGS = ("--segment-size", "256KiB", "--inline-limit", "16KiB", "--mpu-min-part-size", "1KiB", "--gc-grace", "300ms")
 
 
@@ -95,20 +98,20 @@ class Client(threading.Thread):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("versioning", ["Suspended", "Enabled"])
-def test_nothing_is_lost_while_garbage_is_collected(tmp_path: Path, versioning: str) -> None:
+@pytest.mark.parametrize("number", range(STORES))
+def test_nothing_is_lost_while_garbage_is_collected(tmp_path: Path, versioning: str, number: int) -> None:
     data, stop = tmp_path / "data", threading.Event()
     with running_server(data, *FLAGS) as server:
         with closing(client_of(server)) as s3:
             s3.create_bucket(Bucket=B)
             s3.put_bucket_versioning(Bucket=B, VersioningConfiguration={"Status": versioning})
-        clients = [Client(server, number, stop) for number in range(CLIENTS)]
+        clients = [Client(server, number * CLIENTS + client, stop) for client in range(CLIENTS)]
         for client in clients:
             client.start()
         doomed = rewritten = removed = 0
         for _ in range(ROUNDS):
-            time.sleep(0.5)
-            ran = command(data, "gc-run", "--force")
-            moved = command(data, "gc-rewrite-run", "--force", "--gc-live-threshold", "0.9")
+            ran = job(data, "gc.run")
+            moved = job(data, "gc.rewrite-run", live_percent=90)
             assert ran["findings"] == moved["findings"] == []
             assert ran["spared"] == moved["spared"] == []
             doomed += ran["dead_segments"]

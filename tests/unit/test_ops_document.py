@@ -14,6 +14,7 @@ import pytest
 import typer
 import typer.main
 
+from seglake.adapters.admin_socket.operations import OPERATIONS
 from seglake.entrypoints.cli.app import app
 from seglake.entrypoints.segctl import app as segctl
 
@@ -115,3 +116,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         if anchor:
             titles = re.findall(r"(?m)^#+ (.*)$", place.read_text())
             assert anchor in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}, target
+
+
+def test_the_table_of_methods_is_the_programs() -> None:
+    text = (ROOT / "docs" / "ops.md").read_text()
+    table = text.partition("| method | parameters (`?`: optional) |")[2].partition("\n\n")[0]
+    shown = dict(re.findall(r"^\| `([a-z.-]+)` \| (.+) \|$", table, re.MULTILINE))
+    expected = {}
+    for name, operation in OPERATIONS.items():
+        marks = [f"`{one}`{'' if parameter.required else '?'}" for one, parameter in operation.parameters.items()]
+        expected[name] = ", ".join(marks) or "none"
+    assert shown == expected

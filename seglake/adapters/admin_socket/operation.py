@@ -79,6 +79,30 @@ class Upkeep(Protocol):
         ...
 
 
+class Checks(Protocol):
+    """Looks at a whole store, and mends it; each gives what JSON knows. Blocking."""
+
+    def status(self, stages: Stages, /, *, live: bool) -> Result:
+        """What the store holds; ``live``: and the bytes that are in use."""
+        ...
+
+    def fsck(self, stages: Stages, /, *, deep: bool) -> Result:
+        """The index against the segments; ``deep``: and every payload."""
+        ...
+
+    def scrub(self, stages: Stages, /, *, dead: bool, mark: bool) -> Result:
+        """All live payload; ``dead``: and every other record. ``mark``: damaged versions are not served any more."""
+        ...
+
+    def repair(self, stages: Stages, /, *, deep: bool, dry_run: bool) -> Result:
+        """Repairs what is provably safe to repair, and checks. NeedsStoppedServer."""
+        ...
+
+    def rebuild(self, stages: Stages, /) -> Result:
+        """Makes the index anew from the segments. NeedsStoppedServer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AdminServices:
     """The use cases that operations reach, and what a new bucket begins with."""
@@ -94,6 +118,7 @@ class AdminServices:
     maintenance: MaintenanceMode
     jobs: Jobs
     upkeep: Upkeep
+    checks: Checks
     statistics: Statistics
     clock: Clock
     region: str = "us-east-1"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .accounts import ACCOUNT_OPERATIONS
+from .checks import CHECK_OPERATIONS
 from .figures import FIGURE_OPERATIONS
 from .garbage import GARBAGE_OPERATIONS
 from .messages import CallRefused
@@ -20,6 +21,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **RULE_OPERATIONS,
     **UPKEEP_OPERATIONS,
     **GARBAGE_OPERATIONS,
+    **CHECK_OPERATIONS,
     **FIGURE_OPERATIONS,
 }
 

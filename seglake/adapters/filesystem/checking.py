@@ -29,8 +29,13 @@ Finding = tuple[int, str]
 """A file offset and what is wrong there."""
 
 
-def check_file(files: FileSystem, file: File, segment: bytes, *, payload: bool) -> Iterator[Finding]:
-    """Findings in structure, footer and pack and, with ``payload``, in every payload. OSError when the disk fails."""
+def check_file(
+    files: FileSystem, file: File, segment: bytes, *, payload: bool, limit: int | None = None
+) -> Iterator[Finding]:
+    """Findings in structure, footer and pack and, with ``payload``, in every payload. OSError when the disk fails.
+
+    With ``limit`` only in the records before it.
+    """
     try:
         header, sound = decode_segment_header(patient_read(file)(SEGMENT_HEADER_BYTES, 0))
     except (FormatDamaged, UnknownFormat) as error:
@@ -42,8 +47,8 @@ def check_file(files: FileSystem, file: File, segment: bytes, *, payload: bool) 
     if sound < 2:
         yield 0, "one of two header copies is damaged"
     codec = RecordCodec(segment, header.key)
-    size = file.size()
-    sealed = read_footer(file, codec, size)
+    size = file.size() if limit is None else min(limit, file.size())
+    sealed = read_footer(file, codec, size) if limit is None else None
     index = SegmentIndex()
     try:
         yield from _check_records(file, codec, size if sealed is None else sealed[0].end, index, payload=payload)

@@ -193,11 +193,11 @@ class FilesystemSegmentFiles(SegmentFiles):
                 raise StorageFull("the disk has no room for the footer of a recovered segment") from error
             raise StoreFailed(f"recovering segment {segment.hex()} failed: {error}") from error
 
-    def check(self, segment: bytes, /, *, payload: bool) -> Iterator[tuple[int, str]]:
+    def check(self, segment: bytes, /, *, payload: bool, end: int | None = None) -> Iterator[tuple[int, str]]:
         """See the port. A torn tail of a file that is not sealed is a finding like any other."""
         file = self._open(segment)
         try:
-            yield from check_file(self._files, file, segment, payload=payload)
+            yield from check_file(self._files, file, segment, payload=payload, limit=end)
         except OSError as error:
             yield 0, f"the disk cannot read it: {error}"
         finally:

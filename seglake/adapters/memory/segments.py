@@ -437,11 +437,12 @@ class MemorySegmentFiles(SegmentFiles):
         found.sealed = True
         return found.row()
 
-    def check(self, segment: bytes, /, *, payload: bool) -> Iterator[tuple[int, str]]:
+    def check(self, segment: bytes, /, *, payload: bool, end: int | None = None) -> Iterator[tuple[int, str]]:
         """See the port."""
+        chunks = self._segments.find(segment).chunks
         if payload:
-            for offset, (content, digest) in self._segments.find(segment).chunks.items():
-                if self._segments.content(content) != digest:
+            for offset, (content, digest) in chunks.items():
+                if (end is None or offset < end) and self._segments.content(content) != digest:
                     yield offset, "a chunk does not match its BLAKE3"
 
     def verify(self, chunk: ChunkSlice, /) -> None:

@@ -139,14 +139,14 @@ def _next(running: dict[int, Iterator[Any]], number: int) -> _Answer:
         items.extend(islice(running[number], BATCH))
     except Exception as error:  # noqa: BLE001 - raised again where the work was asked for
         running.pop(number, None)
-        return items, False, _portable(error)
+        return items, False, portable(error)
     if len(items) == BATCH:
         return items, True, None
     running.pop(number, None)
     return items, False, None
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """The error, if it survives the way; else what it says."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - a round trip of our own

@@ -361,6 +361,15 @@ class UnderMaintenance(SeglakeError):
         self.retry_after_s = retry_after_s
 
 
+class NeedsStoppedServer(SeglakeError):
+    """What was asked for changes index or files behind the back of the server that has them; nothing was done."""
+
+    def __init__(self, command: str, pid: int) -> None:
+        super().__init__(f"{command} needs the store for itself: stop the server (pid {pid}), then run it again")
+        self.command = command
+        self.pid = pid
+
+
 class LimitReached(SeglakeError):
     """A run would do more than it was allowed to; nothing was done."""
 

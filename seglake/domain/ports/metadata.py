@@ -123,8 +123,8 @@ Outcome = Any | Exception
 """What one script returned, or the error that undid it: a SeglakeError, or whatever a bug in it raised."""
 
 
-class MetadataStore(Protocol):
-    """Durable tables. ``read`` is cheap enough for the event loop; ``apply`` and ``rebuild`` block on the disk."""
+class MetadataReads(Protocol):
+    """Tables that are looked at: by their own process, or by another one while theirs serves."""
 
     def read(self, query: Callable[[MetadataView], T], /) -> T:
         """Runs ``query`` in one snapshot that sees every acknowledged write of any process."""
@@ -133,9 +133,19 @@ class MetadataStore(Protocol):
     def read_beside(self, query: Callable[[MetadataView], T], /) -> Callable[[], T]:
         """Like ``read``, but other work may be done until the result is asked for, by calling what is returned, once.
 
-        ``query`` and its result can be pickled: it may run in another process. Nothing is committed meanwhile.
+        ``query`` and its result can be pickled: it may run in another process. The snapshot is of a moment in between.
         """
         ...
+
+    def check(self, *, versions: bool = True) -> list[str]:
+        """The engine's own integrity check and every row checksum; one line for each finding, empty when sound.
+
+        Without ``versions`` these rows are left to ``VersionsView.inspect``."""
+        ...
+
+
+class MetadataStore(MetadataReads, Protocol):
+    """Durable tables. ``read`` is cheap enough for the event loop; ``apply`` and ``rebuild`` block on the disk."""
 
     def apply(self, scripts: Sequence[Script[Any]], journal: Journal, /) -> list[Outcome]:
         """One serialisable transaction of all scripts, each in its own savepoint.
@@ -158,12 +168,6 @@ class MetadataStore(Protocol):
         Blocking; the committer calls it between batches, after the waiters of the last one were woken. StoreFailed
         like ``apply``.
         """
-        ...
-
-    def check(self, *, versions: bool = True) -> list[str]:
-        """The engine's own integrity check and every row checksum; one line for each finding, empty when sound.
-
-        Without ``versions`` these rows are left to ``VersionsView.inspect``."""
         ...
 
     def close(self) -> None:

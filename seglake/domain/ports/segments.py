@@ -180,8 +180,10 @@ class SegmentFiles(Protocol):
         after a power loss. Nothing when there is none. StoreFailed."""
         ...
 
-    def check(self, segment: bytes, /, *, payload: bool) -> Iterator[tuple[int, str]]:
-        """Findings (offset, text) in structure, footer and pack and, with ``payload``, in every payload."""
+    def check(self, segment: bytes, /, *, payload: bool, end: int | None = None) -> Iterator[tuple[int, str]]:
+        """Findings (offset, text) in structure, footer and pack and, with ``payload``, in every payload. SegmentGone.
+
+        With ``end`` (a record boundary) only the records before it are looked at: what is behind is being written."""
         ...
 
     def verify(self, chunk: ChunkSlice, /) -> None:

@@ -1,4 +1,10 @@
-"""The index and the segments must tell the same story; every disagreement is a finding, and nothing is changed."""
+"""The index and the segments must tell the same story; every disagreement is a finding, and nothing is changed.
+
+A store that is served meanwhile goes on changing: commits come, segments are sealed, garbage leaves. What was
+acknowledged at one moment must hold all the same, so versions are held against the segments of their own snapshot, open
+segments are read as far as they were acknowledged, and what differs between index and files counts if it still does at
+a second look.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +12,18 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from seglake.domain.model.errors import MetadataDamaged, SeglakeError
+from seglake.domain.model.errors import MetadataDamaged, SeglakeError, SegmentGone
 from seglake.domain.model.events import VersionPut
 from seglake.domain.model.manifest import Manifest
 from seglake.domain.model.multipart import Part
 from seglake.domain.model.segment import RecordRef, Segment, SegmentState, same_bytes
 from seglake.domain.model.version import Filed, Misfiled
-from seglake.domain.ports.metadata import MetadataStore, MetadataView
+from seglake.domain.ports.metadata import MetadataReads, MetadataView
 from seglake.domain.ports.progress import Stages, silent
 from seglake.domain.ports.segments import SegmentFiles
 
 from .findings import Finding, Severity, error, place_filed, place_of_part, place_of_segment, warning
+from .whole_segments import check_segments, known_segments
 
 _RECORD = struct.Struct(">QIQ")
 """Offset, length and content of a record: packed, because there are millions; sorted as bytes they ascend by offset."""
@@ -49,17 +56,18 @@ class _Indexed:
 
 @dataclass(frozen=True, slots=True)
 class _IndexPass:
-    """Everything the index names lies within what was acknowledged: ``committed`` bytes of each segment.
+    """Everything the index names lies within what was acknowledged of each segment.
 
     May run in another process: it shares nothing and tells nobody how far it is.
     """
 
-    committed: dict[bytes, int]
-
     def __call__(self, view: MetadataView) -> _Indexed:
-        """Reads all versions and parts. MetadataDamaged."""
+        """Reads all versions and parts, and how far their segments are acknowledged. MetadataDamaged."""
         findings: list[Finding] = []
-        committed = self.committed
+        try:
+            committed = {segment: row.committed for segment, row in known_segments(view).items()}
+        except MetadataDamaged:
+            committed = {}  # the segments of the index have a finding of their own
         records: dict[bytes, bytearray] = {}
         versions = 0
         for filed in view.versions.inspect():
@@ -83,24 +91,28 @@ class _IndexPass:
             for upload in view.uploads.scan_all():
                 for part in view.uploads.parts(upload.id):
                     parts += 1
-                    findings += self._check_part(place_of_part(upload, part), part)
+                    findings += _check_part(place_of_part(upload, part), part, committed)
         except MetadataDamaged as damage:
             findings.append(error("index", f"its uploads cannot be read to their end: {damage.hint}"))
         return _Indexed(versions, parts, findings, {segment: bytes(packed) for segment, packed in records.items()})
 
-    def _check_part(self, where: str, part: Part) -> Iterator[Finding]:
-        for chunk in part.chunks:
-            if chunk.offset + chunk.length > self.committed.get(chunk.segment, -1):
-                yield error(where, _beyond(chunk.segment, chunk.segment in self.committed))
+
+def _check_part(where: str, part: Part, committed: dict[bytes, int]) -> Iterator[Finding]:
+    for chunk in part.chunks:
+        if chunk.offset + chunk.length > committed.get(chunk.segment, -1):
+            yield error(where, _beyond(chunk.segment, chunk.segment in committed))
 
 
 class Fsck:
-    """Compares the index with the segments. Offline; blocking; reads only."""
+    """Compares the index with the segments; ``served``: while commits go on. Blocking; reads only."""
 
-    def __init__(self, metadata: MetadataStore, files: SegmentFiles, stages: Stages = silent) -> None:
+    def __init__(
+        self, metadata: MetadataReads, files: SegmentFiles, stages: Stages = silent, *, served: bool = False
+    ) -> None:
         self._metadata = metadata
         self._files = files
         self._stages = stages
+        self._served = served
         self._versions = 0
         self._parts = 0
 
@@ -110,9 +122,9 @@ class Fsck:
         findings = [error("index", line) for line in self._metadata.check(versions=False)]
         rows, present = self._segments(findings)
         progress = self._stages("versions", "versions")
-        index = self._metadata.read_beside(_IndexPass({segment: row.committed for segment, row in rows.items()}))
-        findings += self._compare_rows(rows, set(present))
-        in_files = list(self._check_files(present, deep=deep))
+        index = self._metadata.read_beside(_IndexPass())
+        differences = list(self._compare_rows(rows, set(present)))
+        in_files = list(self._check_files(rows, present, deep=deep))
         try:
             found = index()
             self._versions, self._parts = found.versions, found.parts
@@ -122,36 +134,42 @@ class Fsck:
             findings += self._check_records(found.records)
         except MetadataDamaged as damage:
             findings.append(error("index", f"it cannot be read to its end: {damage.hint}"))
-        findings += in_files
-        return FsckReport(self._versions, self._parts, len(present), tuple(findings))
+        if differences and self._served:
+            rows_again, present_again = self._segments([])
+            again = set(self._compare_rows(rows_again, set(present_again)))
+            differences = [found for found in differences if found in again]
+        return FsckReport(self._versions, self._parts, len(present), (*findings, *differences, *in_files))
 
     def _segments(self, findings: list[Finding]) -> tuple[dict[bytes, Segment], list[bytes]]:
         """Segments in the index and segments on the disk.
 
-        What is doomed is on its way out: whether its file is there, and in what state, says nothing.
+        What is doomed is on its way out: whether its file is there, and in what state, says nothing. Files that a
+        served index does not know are those that its server has just begun: at its start all others were known.
         """
-        present = self._files.list()
         try:
             rows = self._metadata.read(lambda view: {row.id: row for row in view.segments.scan()})
         except MetadataDamaged as damage:
             findings.append(error("index", f"its segments cannot be read: {damage.hint}"))
-            return {}, present
+            return {}, self._files.list()
         doomed = {segment for segment, row in rows.items() if row.state is SegmentState.DOOMED}
         known = {segment: row for segment, row in rows.items() if segment not in doomed}
-        return known, [segment for segment in present if segment not in doomed]
+        present = [segment for segment in self._files.list() if segment not in doomed]
+        return known, [segment for segment in present if segment in known] if self._served else present
 
     def _compare_rows(self, rows: dict[bytes, Segment], present: set[bytes]) -> Iterator[Finding]:
         for segment, row in rows.items():
             where = place_of_segment(segment)
-            if segment not in present:
+            try:
+                size, sealed = self._files.size(segment), self._files.sealed(segment)
+            except SegmentGone:
                 yield error(where, "the index names it, but there is no file")
                 continue
-            size = self._files.size(segment)
             if size < row.committed:
                 yield error(where, f"the file has {size} bytes, {row.committed} were acknowledged")
             if row.state is SegmentState.OPEN:
-                yield warning(where, "it was left open; the next start of the server recovers it")
-            elif not self._files.sealed(segment):
+                if not self._served:
+                    yield warning(where, "it was left open; the next start of the server recovers it")
+            elif not sealed:
                 yield error(where, "the index calls it sealed, but its footer is missing or damaged")
         for segment in sorted(present - rows.keys()):
             yield warning(place_of_segment(segment), "the index does not know it; the next start of the server decides")
@@ -190,13 +208,11 @@ class Fsck:
         if not isinstance(event, VersionPut) or not _same(event.manifest, version.manifest):
             yield error(where, f"its record in {place_of_segment(ref.segment)} at {ref.offset} says something else")
 
-    def _check_files(self, present: list[bytes], *, deep: bool) -> Iterator[Finding]:
+    def _check_files(self, rows: dict[bytes, Segment], present: list[bytes], *, deep: bool) -> Iterator[Finding]:
         progress = self._stages("payloads" if deep else "segments", "segments")
         progress.total(len(present))
-        for segment in present:
-            for offset, text in self._files.check(segment, payload=deep):
-                yield error(place_of_segment(segment), f"at byte {offset}: {text}")
-            progress.advance()
+        served = rows if self._served else None
+        yield from check_segments(self._files, present, served, payload=deep, progress=progress)
 
 
 def _same(recorded: Manifest, kept: Manifest) -> bool:

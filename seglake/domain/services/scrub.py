@@ -1,4 +1,8 @@
-"""Scrubbing reads every live chunk once and compares its BLAKE3; damage never ends it early, and nothing is changed."""
+"""Scrubbing reads every live chunk once and compares its BLAKE3; damage never ends it early, and nothing is changed.
+
+While the store is served, versions go and are moved: a chunk that cannot be read is damage if some version or part
+still names it afterwards.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,14 @@ from seglake.domain.model.errors import ChunkCorrupt, SegmentGone
 from seglake.domain.model.manifest import VersionState
 from seglake.domain.model.segment import ChunkSlice
 from seglake.domain.model.version import Filed, Misfiled
-from seglake.domain.ports.metadata import MetadataStore, MetadataView
+from seglake.domain.ports.metadata import MetadataReads, MetadataView
 from seglake.domain.ports.progress import Progress, Stages, silent
 from seglake.domain.ports.segments import SegmentFiles
 from seglake.domain.ports.system import Clock
 
-from .findings import Finding, error, place_filed, place_of_part, place_of_segment
+from .findings import Finding, error, place_filed, place_of_part
 from .marking import Suspect
+from .whole_segments import check_segments, known_segments
 
 _CHUNK = struct.Struct(">QL32s")
 """Offset, length and digest: packed, because a store has millions of chunks; sorted as bytes they ascend by offset."""
@@ -24,7 +29,7 @@ _CHUNK = struct.Struct(">QL32s")
 
 @dataclass(frozen=True, slots=True)
 class ScrubReport:
-    """``chunks`` and ``bytes`` were read (a shared chunk once); ``damaged`` of them did not match.
+    """``chunks`` and ``bytes`` were read (a shared chunk once); ``damaged`` of them are needed and did not match.
 
     ``suspects`` are the versions that damage reaches and that are not marked yet.
     """
@@ -49,23 +54,36 @@ class ScrubReport:
 
 @dataclass(slots=True)
 class _Damage:
-    """Chunks that failed, and why."""
+    """Chunks that failed, and why; and which of these somebody still needs."""
 
     reasons: dict[tuple[bytes, int], str] = field(default_factory=dict)
+    needed: set[tuple[bytes, int]] = field(default_factory=set)
 
     def of(self, places: Iterator[tuple[bytes, int]]) -> str | None:
-        """Why the first damaged chunk at ``places`` (segment, offset) failed."""
-        return next((self.reasons[place] for place in places if place in self.reasons), None)
+        """Why the first damaged chunk at ``places`` (segment, offset), which are needed, failed."""
+        found = [place for place in places if place in self.reasons]
+        self.needed.update(found)
+        return self.reasons[found[0]] if found else None
 
 
 class Scrub:
-    """Verifies all live payload, segment by segment in file order. Offline; blocking; reads only."""
+    """Verifies all live payload, segment by segment in file order; ``served``: while commits go on. Blocking; reads
+    only."""
 
-    def __init__(self, metadata: MetadataStore, files: SegmentFiles, clock: Clock, stages: Stages = silent) -> None:
+    def __init__(
+        self,
+        metadata: MetadataReads,
+        files: SegmentFiles,
+        clock: Clock,
+        stages: Stages = silent,
+        *,
+        served: bool = False,
+    ) -> None:
         self._metadata = metadata
         self._files = files
         self._clock = clock
         self._stages = stages
+        self._served = served
 
     def run(self, *, dead: bool = False) -> ScrubReport:
         """Reads everything that a version or a part needs; each damaged one is a finding.
@@ -90,7 +108,7 @@ class Scrub:
             findings += self._metadata.read(lambda view: list(_who_needs(view, damage, suspects)))
         if dead:
             findings += self._check_all()
-        return ScrubReport(chunks, size, len(damage.reasons), seconds, tuple(findings), tuple(suspects))
+        return ScrubReport(chunks, size, len(damage.needed), seconds, tuple(findings), tuple(suspects))
 
     def _collect(self, view: MetadataView, findings: list[Finding]) -> dict[bytes, bytes]:
         """The live chunks of each segment, packed, each once, by offset."""
@@ -123,13 +141,11 @@ class Scrub:
         progress.advance(chunk.length)
 
     def _check_all(self) -> Iterator[Finding]:
-        segments = self._files.list()
+        rows = self._metadata.read(known_segments) if self._served else None
+        segments = [segment for segment in self._files.list() if rows is None or segment in rows]
         progress = self._stages("all records", "segments")
         progress.total(len(segments))
-        for segment in segments:
-            for offset, text in self._files.check(segment, payload=True):
-                yield error(place_of_segment(segment), f"at byte {offset}: {text}")
-            progress.advance()
+        yield from check_segments(self._files, segments, rows, payload=True, progress=progress)
 
 
 def _who_needs(view: MetadataView, damage: _Damage, suspects: list[Suspect]) -> Iterator[Finding]:

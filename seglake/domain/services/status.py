@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seglake.domain.model.errors import SegmentGone
 from seglake.domain.model.hlc import HLC
 from seglake.domain.model.segment import SegmentState
-from seglake.domain.ports.metadata import MetadataStore, MetadataView
+from seglake.domain.ports.metadata import MetadataReads, MetadataView
 from seglake.domain.ports.segments import SegmentFiles
 
 
@@ -33,7 +33,7 @@ class StoreStatus:
 class Status:
     """Counts. Blocking; reads only."""
 
-    def __init__(self, metadata: MetadataStore, files: SegmentFiles) -> None:
+    def __init__(self, metadata: MetadataReads, files: SegmentFiles) -> None:
         self._metadata = metadata
         self._files = files
 

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from .jobs import check
 from .output import (
     EXIT_FINDINGS,
     EXIT_OK,
     EXIT_UNUSABLE,
     DataDir,
     Json,
-    findings_json,
     human_size,
-    offline_settings,
-    print_findings,
     print_json,
-    quiet_log,
-    shown_stages,
-    told,
+    print_result_findings,
 )
-
-if TYPE_CHECKING:
-    from seglake.domain.services.fsck import FsckReport
-    from seglake.entrypoints.checking import RepairReport, Scrubbed
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; only say what would be done.")]
 
@@ -38,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def fsck(
     *,
     data_dir: DataDir = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Also read every payload, live or not.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", "--all", help="Also read every payload, live or not.")] = False,
     repair: Annotated[
         bool,
         typer.Option("--repair", help="Repair what is provably safe to repair, then check; payload is left alone."),
@@ -46,9 +38,9 @@ def fsck(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Compare the index with the segments and check the structure of both. The server must be stopped.
+    """Compare the index with the segments and check the structure of both. Works whether the server runs or not.
 
-    Without --repair nothing is changed. Exit code 1 when there are errors.
+    Without --repair nothing is changed; with it the server must be stopped. Exit code 1 when there are errors.
 
     Example: seglake fsck --data-dir ./data --deep
     """
@@ -56,61 +48,23 @@ def fsck(
         typer.echo("seglake: --dry-run goes with --repair", err=True)
         raise typer.Exit(EXIT_UNUSABLE)
     if repair:
-        _repair(data_dir, deep=deep, dry_run=dry_run, as_json=as_json)
-    from seglake.domain.services.fsck import Fsck
-    from seglake.entrypoints.offline import open_store
-
-    with (
-        told(as_json=as_json),
-        open_store(offline_settings(data_dir), quiet_log()) as store,
-        shown_stages() as stages,
-    ):
-        report = Fsck(store.metadata, store.segment_files, stages).run(deep=deep)
-    if as_json:
-        print_json(_fsck_json(report))
+        result = check(data_dir, "fsck.repair", {"deep": deep, "dry_run": dry_run}, as_json=as_json)
     else:
-        print_findings(report.findings)
-        _tell_verdict(report)
-    raise typer.Exit(EXIT_OK if report.sound else EXIT_FINDINGS)
-
-
-def _fsck_json(report: FsckReport) -> dict[str, Any]:
-    return {
-        "sound": report.sound,
-        "versions": report.versions,
-        "parts": report.parts,
-        "segments": report.segments,
-        "findings": findings_json(report.findings),
-    }
-
-
-def _tell_verdict(report: FsckReport) -> None:
-    verdict = "sound" if report.sound else "NOT SOUND"
-    print(f"{report.versions:,} versions, {report.parts:,} parts, {report.segments:,} segments: {verdict}")
-
-
-def _repair(data_dir: DataDir, *, deep: bool, dry_run: bool, as_json: bool) -> None:
-    from seglake.entrypoints.checking import repair
-
-    with told(as_json=as_json), shown_stages() as stages:
-        done = repair(offline_settings(data_dir), quiet_log(), stages, deep=deep, dry_run=dry_run)
+        result = check(data_dir, "fsck.start", {"deep": deep}, as_json=as_json)
     if as_json:
-        repaired = [{"where": one.where, "text": one.text} for one in done.repaired]
-        print_json({"dry_run": dry_run, "repaired": repaired, **_fsck_json(done.after)})
+        print_json(result)
     else:
-        _tell_repair(done, dry_run=dry_run)
-    raise typer.Exit(EXIT_OK if done.after.sound else EXIT_FINDINGS)
+        _tell_repairs(result)
+        print_result_findings(result, advised=repair)
+        verdict = "sound" if result["sound"] else "NOT SOUND"
+        counts = f"{result['versions']:,} versions, {result['parts']:,} parts, {result['segments']:,} segments"
+        print(f"{counts}: {verdict}")
+    raise typer.Exit(EXIT_OK if result["sound"] else EXIT_FINDINGS)
 
 
-def _tell_repair(done: RepairReport, *, dry_run: bool) -> None:
-    from seglake.domain.services.repair import advice
-
-    for one in done.repaired:
-        print(f"{'would repair' if dry_run else 'repaired'}: {one.where}: {one.text}")
-    for found in done.after.findings:
-        print(f"{found.severity}: {found.where}: {found.text}")
-        print(f"    what helps: {advice(found.where)}")
-    _tell_verdict(done.after)
+def _tell_repairs(result: dict[str, Any]) -> None:
+    for one in result.get("repaired", ()):
+        print(f"{'would repair' if result['dry_run'] else 'repaired'}: {one['where']}: {one['text']}")
 
 
 def scrub(
@@ -124,40 +78,22 @@ def scrub(
 ) -> None:
     """Read every live chunk, compare its BLAKE3, and mark damaged versions, so that they are not served.
 
-    The server must be stopped; a running one scrubs itself with --scrub-interval. A marked version answers 500 until it
-    is deleted, or until `seglake fsck --repair` could read all of it again.
+    Works whether the server runs or not; one with --scrub-interval also scrubs by itself, slowly. A marked version
+    answers 500 until it is deleted, or until `seglake fsck --repair` could read all of it again.
 
     Exit code 1 when anything is damaged. Example: seglake scrub --data-dir ./data --json
     """
-    from seglake.entrypoints.checking import scrub as run
-
-    with told(as_json=as_json), shown_stages() as stages:
-        done = run(offline_settings(data_dir), quiet_log(), stages, dead=everything, mark=not dry_run)
+    result = check(data_dir, "scrub.start", {"dead": everything, "dry_run": dry_run}, as_json=as_json)
     if as_json:
-        print_json(_scrub_json(done))
+        print_json(result)
     else:
-        _tell_scrub(done)
-    raise typer.Exit(EXIT_OK if done.report.sound else EXIT_FINDINGS)
+        _tell_scrub(result)
+    raise typer.Exit(EXIT_OK if result["sound"] else EXIT_FINDINGS)
 
 
-def _scrub_json(done: Scrubbed) -> dict[str, Any]:
-    report = done.report
-    return {
-        "sound": report.sound,
-        "chunks": report.chunks,
-        "bytes": report.bytes,
-        "damaged": report.damaged,
-        "marked": [one.where for one in done.marked],
-        "seconds": round(report.seconds, 3),
-        "bytes_per_s": round(report.bytes_per_s),
-        "findings": findings_json(report.findings),
-    }
-
-
-def _tell_scrub(done: Scrubbed) -> None:
-    report = done.report
-    print_findings(report.findings)
-    for one in done.marked:
-        print(f"marked: {one.where}: it is not served any more")
-    rate = f"{human_size(report.bytes)} in {report.seconds:.1f} s ({human_size(report.bytes_per_s)}/s)"
-    print(f"{report.chunks:,} chunks, {rate}: {report.damaged:,} damaged")
+def _tell_scrub(result: dict[str, Any]) -> None:
+    print_result_findings(result)
+    for where in result["marked"]:
+        print(f"marked: {where}: it is not served any more")
+    rate = f"{human_size(result['bytes'])} in {result['seconds']:.1f} s ({human_size(result['bytes_per_s'])}/s)"
+    print(f"{result['chunks']:,} chunks, {rate}: {result['damaged']:,} damaged")

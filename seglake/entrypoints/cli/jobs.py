@@ -36,6 +36,18 @@ def following(data_dir: Path | None, *, as_json: bool) -> Iterator[tuple[Channel
         yield channel, stages
 
 
+def check(data_dir: Path | None, method: str, parameters: Mapping[str, Any], *, as_json: bool) -> dict[str, Any]:
+    """The result of a check: by the server that has the store, else on the store as the last process left it."""
+    from seglake.entrypoints.admin_channel import open_checks
+
+    with (
+        told(as_json=as_json),
+        shown_stages() as stages,
+        open_checks(offline_settings(data_dir), quiet_log(), stages=stages) as channel,
+    ):
+        return run_job(channel, stages, method, parameters)
+
+
 def run_job(channel: Channel, stages: Stages, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The job's result. JobFailed; KeyboardInterrupt stops the job and goes on."""
     job = channel.call(method, parameters)

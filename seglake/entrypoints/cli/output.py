@@ -104,6 +104,17 @@ def print_findings(findings: Sequence[Finding]) -> None:
         print(f"{found.severity}: {found.where}: {found.text}")
 
 
+def print_result_findings(result: dict[str, Any], *, advised: bool = False) -> None:
+    """The findings of a result, one line each, perhaps with what helps; and how many are not shown."""
+    for found in result["findings"]:
+        print(f"{found['severity']}: {found['where']}: {found['text']}")
+        if advised:
+            print(f"    what helps: {found['advice']}")
+    more = result.get("findings_in_all", 0) - len(result["findings"])
+    if more > 0:
+        print(f"... and {more:,} more findings")
+
+
 def human_size(size: float) -> str:
     """Bytes as people read them: 1.5 GiB."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from .output import (
-    EXIT_FINDINGS,
-    EXIT_OK,
-    DataDir,
-    Json,
-    findings_json,
-    offline_settings,
-    print_findings,
-    print_json,
-    quiet_log,
-    shown_stages,
-    told,
-)
+from .jobs import check
+from .output import EXIT_FINDINGS, EXIT_OK, DataDir, Json, print_json, print_result_findings
 
 
 def register(app: typer.Typer) -> None:
@@ -27,24 +16,16 @@ def register(app: typer.Typer) -> None:
 def rebuild_index(*, data_dir: DataDir = None, as_json: Json = False) -> None:
     """Build the index anew from the segments; the old one stays as meta.db.before-rebuild. The server must be stopped.
 
+    After Ctrl-C run it again: the old index is in place until the new one is complete.
+
     Exit code 1 when segments are damaged: what is intact in them was used.
 
     Example: seglake rebuild-index --data-dir ./data
     """
-    from seglake.entrypoints.offline import rebuild_index as rebuild
-
-    with told(as_json=as_json), shown_stages() as stages:
-        report = rebuild(offline_settings(data_dir), quiet_log(), stages)
+    result = check(data_dir, "index.rebuild", {}, as_json=as_json)
     if as_json:
-        document = {
-            "segments": report.segments,
-            "events": report.events,
-            "duplicates": report.duplicates,
-            "newest": str(report.newest) if report.newest else None,
-            "findings": findings_json(report.findings),
-        }
-        print_json(document)
+        print_json(result)
     else:
-        print_findings(report.findings)
-        print(f"{report.events:,} events of {report.segments:,} segments replayed; the new index is in place")
-    raise typer.Exit(EXIT_FINDINGS if report.findings else EXIT_OK)
+        print_result_findings(result)
+        print(f"{result['events']:,} events of {result['segments']:,} segments replayed; the new index is in place")
+    raise typer.Exit(EXIT_FINDINGS if result["findings"] else EXIT_OK)

@@ -410,6 +410,20 @@ class FilesContract(SegmentCase):
         assert list(bench.files.check(stored.ref.segment, payload=False)) == []
         assert len(list(bench.files.check(stored.ref.segment, payload=True))) == 1
 
+    def test_checking_up_to_an_end_looks_at_nothing_behind_it(self, bench: SegmentBench) -> None:
+        first, second = bench.put(b"x" * 100, 1), bench.put(b"y" * 100, 2)
+        bench.store.close()
+        bench.damage(second.chunk)
+        segment, end = first.ref.segment, first.marks[0].length
+        assert list(bench.files.check(segment, payload=True, end=end)) == []
+        assert len(list(bench.files.check(segment, payload=True, end=second.marks[0].length))) == 1
+        bench.damage(first.chunk)
+        assert len(list(bench.files.check(segment, payload=True, end=end))) == 1
+
+    def test_checking_a_segment_that_is_gone_says_so(self, bench: SegmentBench) -> None:
+        with pytest.raises(SegmentGone):
+            list(bench.files.check(b"?" * 16, payload=False))
+
     def test_a_segment_in_quarantine_is_gone(self, bench: SegmentBench) -> None:
         stored = bench.put(b"x", 1)
         bench.reopen()

@@ -12,10 +12,11 @@ import boto3
 import pytest
 
 from seglake.adapters.system.processes import ProcessHelper
+from seglake.domain.ports.progress import silent
 from seglake.domain.services.dump import logical_dump
 from seglake.domain.services.fsck import Fsck, FsckReport
-from seglake.entrypoints.checking import RepairReport, repair, scrub
-from seglake.entrypoints.offline import open_store, rebuild_index
+from seglake.entrypoints.checking import OfflineChecks
+from seglake.entrypoints.offline import locked, open_store, rebuild_index
 from seglake.entrypoints.settings import Settings, load_settings
 from seglake.testing import running_server
 from tests.unit.fixtures import RecordingLog
@@ -57,8 +58,9 @@ def _dump(settings: Settings) -> list[str]:
         return store.metadata.read(lambda view: list(logical_dump(view)))
 
 
-def _repaired(settings: Settings, *, dry_run: bool = False) -> RepairReport:
-    return repair(settings, RecordingLog(), deep=True, dry_run=dry_run)
+def _repaired(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
+    with locked(settings, RecordingLog()) as context:
+        return OfflineChecks(context).repair(silent, deep=True, dry_run=dry_run)
 
 
 def _sql(settings: Settings, *statements: str) -> None:
@@ -92,7 +94,7 @@ def _flip(path: Path, at: int) -> None:
 def test_a_sound_store_is_left_alone(settings: Settings) -> None:
     before, dump = _files(settings), _dump(settings)
     done = _repaired(settings)
-    assert (done.repaired, done.after.findings) == ((), ())
+    assert (done["repaired"], done["findings"]) == ([], [])
     assert (_files(settings), _dump(settings)) == (before, dump)
 
 
@@ -117,12 +119,12 @@ def test_what_is_there_twice_is_written_again(settings: Settings, harm: Callable
     before = _files(settings)
     harm(settings)
     dry = _repaired(settings, dry_run=True)
-    assert len(dry.repaired) == 1
-    assert not dry.after.sound
+    assert len(dry["repaired"]) == 1
+    assert not dry["sound"]
     assert _files(settings) != before, "a dry run repairs nothing"
     done = _repaired(settings)
-    assert done.repaired == dry.repaired
-    assert done.after.findings == ()
+    assert done["repaired"] == dry["repaired"]
+    assert done["findings"] == []
     assert _files(settings) == before
 
 
@@ -133,8 +135,8 @@ def test_no_pack_is_made_of_a_damaged_segment(settings: Settings) -> None:
     _flip(segment, segment.read_bytes().find(b"aecputam") + 30)
     before = _files(settings)
     done = _repaired(settings)
-    assert done.repaired == ()
-    assert not done.after.sound
+    assert done["repaired"] == []
+    assert not done["sound"]
     assert _files(settings) == before
 
 
@@ -142,9 +144,9 @@ def test_files_that_a_crash_left_are_removed(settings: Settings) -> None:
     left = [settings.data_dir / "FORMAT.tmp", settings.data_dir / "objects/manifests/0.mfp.tmp"]
     for path in left:
         path.write_bytes(b"half")
-    assert len(_repaired(settings, dry_run=True).repaired) == 2
+    assert len(_repaired(settings, dry_run=True)["repaired"]) == 2
     assert all(path.exists() for path in left)
-    assert len(_repaired(settings).repaired) == 2
+    assert len(_repaired(settings)["repaired"]) == 2
     assert not any(path.exists() for path in left)
 
 
@@ -172,11 +174,11 @@ def test_damaged_rows_are_made_again_from_the_journal(settings: Settings, statem
     dump = _dump(settings)
     _sql(settings, statement)
     dry = _repaired(settings, dry_run=True)
-    assert dry.repaired
-    assert not dry.after.sound
+    assert dry["repaired"]
+    assert not dry["sound"]
     done = _repaired(settings)
-    assert done.repaired == dry.repaired
-    assert done.after.findings == ()
+    assert done["repaired"] == dry["repaired"]
+    assert done["findings"] == []
     assert _dump(settings) == dump
 
 
@@ -190,16 +192,16 @@ def test_a_row_that_should_be_gone_is_removed(settings: Settings) -> None:
     values = f"{old.bucket_id}, CAST('{old.key}' AS BLOB), {old.stamp.ticks}, {old.stamp.site}, 1, 1, 1, 0, ''"
     _sql(settings, f"INSERT INTO versions VALUES({values}, 0, 'root', 'STANDARD', '', 999, 0)")
     done = _repaired(settings)
-    assert [one.text for one in done.repaired] == ["removed its row: the version is gone"]
-    assert done.after.findings == ()
+    assert [one["text"] for one in done["repaired"]] == ["removed its row: the version is gone"]
+    assert done["findings"] == []
     assert _dump(settings) == dump
 
 
 def test_a_row_of_no_known_version_is_left_and_told(settings: Settings) -> None:
     _sql(settings, "UPDATE versions SET key = x'7a7a' WHERE kind = 2")
     done = _repaired(settings)
-    assert not done.after.sound
-    assert any("zz" in found.where for found in done.after.findings)
+    assert not done["sound"]
+    assert any("zz" in found["where"] for found in done["findings"])
 
 
 def test_nothing_is_derived_when_any_event_is_lost(settings: Settings) -> None:
@@ -209,15 +211,16 @@ def test_nothing_is_derived_when_any_event_is_lost(settings: Settings) -> None:
     segment = _only(settings.data_dir / "objects/segments")
     _flip(segment, segment.read_bytes().rfind(b"aecputam") + 30)
     done = _repaired(settings)
-    assert done.repaired == ()
-    assert not done.after.sound
+    assert done["repaired"] == []
+    assert not done["sound"]
 
 
 def test_a_marked_version_is_refused_and_its_neighbours_are_served(settings: Settings) -> None:
     segment = _only(settings.data_dir / "objects/segments")
     _flip(segment, segment.read_bytes().find(b"bucket a 1"))
-    done = scrub(settings, RecordingLog(), dead=False, mark=True)
-    assert len(done.marked) == 1
+    with locked(settings, RecordingLog()) as context:
+        done = OfflineChecks(context).scrub(silent, dead=False, mark=True)
+    assert (len(done["marked"]), done["versions_marked"], done["damaged"]) == (1, 1, 1)
     with running_server(data_dir=settings.data_dir, reserve=0) as server:
         client = boto3.client("s3", **server.boto3)
         with pytest.raises(client.exceptions.ClientError) as refused:

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from seglake.adapters.admin_socket.operation import AdminServices, Result, Upkeep
+from seglake.adapters.admin_socket.operation import AdminServices, Checks, Result, Upkeep
 from seglake.adapters.admin_socket.place import socket_path
 from seglake.adapters.admin_socket.server import AdminServer, Peer, PeerReader, kernel_peer
 from seglake.adapters.admin_socket.token import read_token
@@ -62,6 +62,25 @@ class NoUpkeep(Upkeep):
         raise NotImplementedError
 
 
+class NoChecks(Checks):
+    """No whole store is looked at here."""
+
+    def status(self, stages: Stages, /, **_parameters: Any) -> Result:
+        raise NotImplementedError
+
+    def fsck(self, stages: Stages, /, **_parameters: Any) -> Result:
+        raise NotImplementedError
+
+    def scrub(self, stages: Stages, /, **_parameters: Any) -> Result:
+        raise NotImplementedError
+
+    def repair(self, stages: Stages, /, **_parameters: Any) -> Result:
+        raise NotImplementedError
+
+    def rebuild(self, stages: Stages, /) -> Result:
+        raise NotImplementedError
+
+
 def services(store: Store, **settings: Any) -> AdminServices:
     """The operations' services on a store in memory."""
     return services_of(
@@ -76,6 +95,7 @@ def services(store: Store, **settings: Any) -> AdminServices:
         ),
         jobs=Jobs(store.offload, store.clock, store.log),
         upkeep=NoUpkeep(),
+        checks=NoChecks(),
     )
 
 
