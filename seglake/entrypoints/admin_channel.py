@@ -21,10 +21,11 @@ from seglake.domain.services.jobs import Jobs
 from seglake.domain.services.maintenance import MaintenanceMode, WriteGate
 
 from .administration import services_of
+from .apart import ReadHere
 from .checking import OfflineChecks, ServedChecks
 from .collecting import at_once, offline_garbage
 from .data_dir import open_box
-from .offline import locked, open_for_writing
+from .offline import locked, open_for_writing, uncollected
 from .selection import AdapterContext
 from .settings import Settings
 from .upkeep import StoreUpkeep
@@ -92,7 +93,7 @@ def open_channel(
             yield client
             return
         refusal: SeglakeError | None = None
-        with open_for_writing(context) as store:
+        with uncollected(), open_for_writing(context) as store:
             services = services_of(
                 settings,
                 metadata=store.metadata,
@@ -111,7 +112,13 @@ def open_channel(
                     serving=False,
                     garbage=offline_garbage(context, store.metadata, store.committer, store.segments),
                 ),
-                checks=ServedChecks(context, store.metadata, store.committer, store.segments, at_once),
+                checks=ServedChecks(
+                    context,
+                    ReadHere(store.metadata, store.segments.files),
+                    store.committer,
+                    store.segments.store.verify,
+                    at_once,
+                ),
             )
             try:
                 yield Offline(services)

@@ -15,11 +15,9 @@ from typing import Any, TypeVar
 
 from seglake.adapters.admin_socket.operation import Checks, Result
 from seglake.adapters.filesystem.layout import FORMAT_VERSION
-from seglake.adapters.sqlite.store import SqliteMetadataStore
-from seglake.adapters.system.apart import run_apart
 from seglake.domain.model.errors import NeedsStoppedServer, UnderMaintenance
 from seglake.domain.ports.committer import Committer
-from seglake.domain.ports.metadata import MetadataStore, MetadataView
+from seglake.domain.ports.long_reads import LongReads
 from seglake.domain.ports.progress import Stages
 from seglake.domain.services.findings import Finding, warning
 from seglake.domain.services.fsck import FsckReport
@@ -29,9 +27,8 @@ from seglake.domain.services.repair import Repair, Repaired, advice, restored
 from seglake.domain.services.scrub import ScrubReport
 from seglake.domain.services.status import StoreStatus
 
-from .apart import Apart, Check, RunFsck, RunScrub, RunStatus
+from .apart import RunFsck, RunScrub, RunStatus
 from .collecting import at_once, on_loop
-from .engines import FilesystemEngine
 from .offline import open_for_writing, opened, rebuild
 from .selection import AdapterContext, SegmentEngine
 
@@ -39,10 +36,6 @@ T = TypeVar("T")
 
 FINDINGS_MAX = 10_000
 """Findings, marks and repairs named in one result; all of them count."""
-
-APART_VERSIONS_MIN = 2_000
-APART_BYTES_MIN = 64 << 20
-"""A store of less is read before another process has even begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +102,27 @@ class ServedChecks(Checks):
     """For a store that is served meanwhile. ``drive`` runs a coroutine where the committer lives, from a thread."""
 
     context: AdapterContext
-    metadata: MetadataStore
+    reads: LongReads
     committer: Committer
-    segments: SegmentEngine
+    verify: ReadChunk
     drive: Callable[[Coroutine[Any, Any, Any]], Any]
 
     def status(self, stages: Stages, /, *, live: bool) -> Result:
         """Counts, in one snapshot."""
-        return status_result(self.context, self._run(RunStatus(live), stages))
+        return status_result(self.context, self.reads.run(RunStatus(live), stages))
 
     def fsck(self, stages: Stages, /, *, deep: bool) -> Result:
         """What is acknowledged while it runs is not looked at."""
-        return fsck_result(self._run(RunFsck(served=True, deep=deep), stages))
+        return fsck_result(self.reads.run(RunFsck(served=True, deep=deep), stages))
 
     def scrub(self, stages: Stages, /, *, dead: bool, mark: bool) -> Result:
         """What is found damaged is read once more before it is marked."""
-        report = self._run(RunScrub(served=True, dead=dead, clock=self.context.clock), stages)
+        report = self.reads.run(RunScrub(served=True, dead=dead, clock=self.context.clock), stages)
         for found in report.findings[:FINDINGS_MAX]:
             self.context.log.error("scrub_found_damage", where=found.where, reason=found.text)
         if not mark or not report.suspects:
             return scrub_result(report, ())
-        return scrub_result(report, *self.drive(_mark(self.committer, self.segments.store.verify, report.suspects)))
+        return scrub_result(report, *self.drive(_mark(self.committer, self.verify, report.suspects)))
 
     def repair(self, _stages: Stages, /, *, deep: bool, dry_run: bool) -> Result:
         """Refused: what the journal says of a row is read before the row is written, and commits may come between."""
@@ -139,30 +132,13 @@ class ServedChecks(Checks):
         """Refused: a server cannot change to another index while it answers from one."""
         raise NeedsStoppedServer("rebuild-index", os.getpid())
 
-    def _run(self, check: Check[T], stages: Stages) -> T:
-        """Here, or where it takes nothing from those who are served."""
-        context = self.context
-        plain = isinstance(self.metadata, SqliteMetadataStore) and isinstance(self.segments, FilesystemEngine)
-        if plain and self.metadata.read(_is_large):
-            return run_apart(Apart(check, os.path.abspath(context.data_dir), context.index_file), stages)
-        return check(self.metadata, self.segments.files, stages)
-
 
 def serving_checks(
-    context: AdapterContext, metadata: MetadataStore, committer: Committer, segments: SegmentEngine
+    context: AdapterContext, reads: LongReads, committer: Committer, segments: SegmentEngine
 ) -> ServedChecks:
     """For a store that is served in the running event loop; the checks run beside it."""
     loop = asyncio.get_running_loop()
-    return ServedChecks(context, metadata, committer, segments, partial(on_loop, loop))
-
-
-def _is_large(view: MetadataView) -> bool:
-    size = 0
-    for row in view.segments.scan():
-        size += row.committed
-        if size >= APART_BYTES_MIN:
-            return True
-    return view.versions.count() >= APART_VERSIONS_MIN
+    return ServedChecks(context, reads, committer, segments.store.verify, partial(on_loop, loop))
 
 
 async def _mark(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -10,17 +11,22 @@ from typing import Any, TypeVar
 
 from seglake.adapters.admin_socket.operation import Result
 from seglake.adapters.s3_protocol.http_dates import iso_date
+from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.adapters.system.clock import block_s
 from seglake.domain.model.errors import Busy
 from seglake.domain.ports.committer import Committer
 from seglake.domain.ports.files import FileSystem
+from seglake.domain.ports.long_reads import LongReads
 from seglake.domain.ports.metadata import MetadataStore
 from seglake.domain.ports.progress import Stages
 from seglake.domain.services.findings import Finding
-from seglake.domain.services.gc import Collector, Limits, Plan, Swept
+from seglake.domain.services.gc import Collector, Swept
+from seglake.domain.services.gc_plan import Limits, Plan
 from seglake.domain.services.mpu_gc import UploadCollector, UploadPlan
 from seglake.domain.services.rewrite import RewritePlan, Rewriter, Rewritten
 
+from .apart import ReadHere, ReadServed
+from .engines import FilesystemEngine
 from .selection import AdapterContext, SegmentEngine
 
 T = TypeVar("T")
@@ -54,10 +60,21 @@ async def _block(seconds: float) -> None:
     block_s(seconds)
 
 
+def reads_of(context: AdapterContext, metadata: MetadataStore, engine: SegmentEngine, *, served: bool) -> LongReads:
+    """Who reads a whole store: another process while this one serves, if what it serves lies on the disk."""
+    if served and isinstance(metadata, SqliteMetadataStore) and isinstance(engine, FilesystemEngine):
+        return ReadServed(metadata, engine.files, os.path.abspath(context.data_dir), context.index_file)
+    return ReadHere(metadata, engine.files)
+
+
 def collector_of(
-    context: AdapterContext, metadata: MetadataStore, committer: Committer, engine: SegmentEngine
+    context: AdapterContext,
+    metadata: MetadataStore,
+    committer: Committer,
+    engine: SegmentEngine,
+    reads: LongReads,
 ) -> Collector:
-    """The collector of one store; long reads let others run."""
+    """The collector of one store."""
     return Collector(
         metadata,
         committer,
@@ -66,6 +83,7 @@ def collector_of(
         offload=context.offload,
         clock=context.clock,
         log=context.log,
+        reads=reads,
         breathe=partial(block_s, _BREATH_S),
     )
 
@@ -99,7 +117,7 @@ class GarbageWork:
 
     def plan(self, stages: Stages, /, *, limits: Limits) -> Result:
         """What ``run`` would do now."""
-        plan: Plan = self.drive(self.collector.plan(limits, stages, turn=True))
+        plan: Plan = self.drive(self.collector.plan(limits, stages, turn=True, by_bucket=True))
         return plan_result(plan)
 
     def run(self, stages: Stages, /, *, limits: Limits) -> Result:
@@ -156,7 +174,7 @@ def offline_garbage(
     context: AdapterContext, metadata: MetadataStore, committer: Committer, engine: SegmentEngine
 ) -> GarbageWork:
     """For a store that nobody else uses."""
-    collector = collector_of(context, metadata, committer, engine)
+    collector = collector_of(context, metadata, committer, engine, reads_of(context, metadata, engine, served=False))
     uploads = UploadCollector(metadata, committer, context.clock, context.offload)
     return GarbageWork(collector, uploads, context.files, at_once, _block, 0.0)
 
@@ -188,8 +206,17 @@ def plan_result(plan: Plan) -> Result:
         "dead_bytes": plan.dead_bytes,
         "doomed_segments": len(plan.doomed),
         "doomed_bytes": sum([row.committed for row in plan.doomed]),
+        "unattributed_bytes": plan.unattributed_bytes,
         "buckets": [
-            {"bucket": one.name, "versions": one.versions, "parts": one.parts, "live_bytes": one.bytes}
+            {
+                "bucket": one.name,
+                "gone": one.gone,
+                "versions": one.versions,
+                "parts": one.parts,
+                "live_bytes": one.bytes,
+                "dead_bytes": one.dead,
+                "reclaimable_bytes": one.reclaimable,
+            }
             for one in plan.buckets
         ],
         "findings": _findings(plan.findings),

@@ -56,7 +56,7 @@ from seglake.domain.services.tagging import Tagging
 
 from .administration import given_root, public_buckets_of, services_of
 from .checking import serving_checks
-from .collecting import collector_of, serving_garbage
+from .collecting import collector_of, reads_of, serving_garbage
 from .descriptors import connections_within_limits
 from .observing import Watched, access_log_of, access_sink_of, meters_of, ops_listener_of, statistics_of, timed_files
 from .selection import AdapterContext, choose_metadata, choose_segments
@@ -220,11 +220,12 @@ class Container(containers.DeclarativeContainer):
         bytes_per_s=settings.provided.scrub_rate,
     )
     jobs = providers.Singleton(Jobs, offload, clock, log, recorder=meters.provided.tasks)
-    collector = providers.Singleton(collector_of, adapters, metadata, committer, segments)
+    reads = providers.Singleton(reads_of, adapters, metadata, segments, served=True)
+    collector = providers.Singleton(collector_of, adapters, metadata, committer, segments, reads)
     uploads = providers.Singleton(UploadCollector, metadata, committer, clock, offload)
     garbage = providers.Singleton(serving_garbage, collector, uploads, files, settings.provided.gc_grace)
     upkeep = providers.Singleton(StoreUpkeep, adapters, metadata, segments, serving=True, garbage=garbage)
-    checks = providers.Singleton(serving_checks, adapters, metadata, committer, segments)
+    checks = providers.Singleton(serving_checks, adapters, reads, committer, segments)
     gate = providers.Singleton(WriteGate)
     maintenance = providers.Singleton(MaintenanceMode, metadata, committer, clock, log, asyncio.sleep, gate)
     root_key = providers.Singleton(RootKey, metadata, committer, box, clock, randomness)

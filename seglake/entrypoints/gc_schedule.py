@@ -9,7 +9,8 @@ from functools import partial
 
 from seglake.domain.model.errors import Busy, SeglakeError, StorageFull, StoreClosed, StoreFailed, UnderMaintenance
 from seglake.domain.ports.log import Log
-from seglake.domain.services.gc import Collector, Limits
+from seglake.domain.services.gc import Collector
+from seglake.domain.services.gc_plan import Limits
 
 from .collecting import GarbageWork
 from .noting import Noting, plainly

@@ -17,7 +17,7 @@ from seglake.adapters.system.clock import block_s
 from seglake.domain.model.errors import Busy, DataDirUnusable, Unsupported
 from seglake.domain.ports.metadata import MetadataStore
 from seglake.domain.ports.progress import Stages
-from seglake.domain.services.gc import Limits
+from seglake.domain.services.gc_plan import Limits
 from seglake.domain.services.maintenance import maintenance_of
 from seglake.domain.services.snapshot import SnapshotOptions, SnapshotReport, SnapshotTaking
 

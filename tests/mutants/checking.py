@@ -13,6 +13,7 @@ _FILING = "adapters/sqlite/tables/filing.py"
 _STORE = "adapters/sqlite/store.py"
 _ONLINE = ("tests/unit/domain/services/test_scrubbing.py",)
 _CHECKS = ("tests/unit/domain/services/test_checks.py",)
+_SERVED = ("tests/unit/domain/services/test_served_checks.py",)
 _REPAIRS = ("tests/unit/entrypoints/test_checking.py",)
 _FILED = ("tests/unit/adapters/sqlite/test_filing.py",)
 _SHAPE = ("tests/unit/adapters/sqlite/test_shape.py",)
@@ -25,6 +26,62 @@ def _mutant(name: str, tests: tuple[str, ...], file: str, old: str, new: str) ->
 
 
 CHECKING = (
+    _mutant(
+        "what leaves while a scrub runs is damage",
+        _SERVED,
+        _SCRUB,
+        "return ScrubReport(chunks, size, len(damage.needed), seconds,",
+        "return ScrubReport(chunks, size, len(damage.reasons), seconds,",
+    ),
+    _mutant(
+        "index and files of a served store are compared only once",
+        _SERVED,
+        _FSCK,
+        "        if differences and self._served:\n",
+        "        if differences and not self._served:\n",
+    ),
+    _mutant(
+        "versions are held against segments of another moment",
+        _SERVED,
+        _FSCK,
+        "            committed = {segment: row.committed for segment, row in known_segments(view).items()}\n",
+        "            committed = {segment: row.committed - 1 for segment, row in known_segments(view).items()}\n",
+    ),
+    _mutant(
+        "what is being written is checked",
+        ("tests/unit/adapters/filesystem/test_contracts.py",),
+        "adapters/filesystem/checking.py",
+        "    size = file.size() if limit is None else min(limit, file.size())\n",
+        "    size = file.size()\n",
+    ),
+    _mutant(
+        "a served store is not checked up to what was acknowledged",
+        _SERVED,
+        "domain/services/whole_segments.py",
+        "        end = row.committed if row is not None and row.state is SegmentState.OPEN else None\n",
+        "        end = None\n",
+    ),
+    _mutant(
+        "a check that was stopped goes on",
+        ("tests/unit/adapters/system/test_apart.py",),
+        "adapters/system/apart.py",
+        "            if progress is not None:\n                progress.advance(0)\n            continue\n",
+        "            continue\n",
+    ),
+    _mutant(
+        "a check outlives its server",
+        ("tests/unit/adapters/system/test_apart.py",),
+        "adapters/system/apart.py",
+        "        os._exit(1)\n",
+        "        pass\n",
+    ),
+    _mutant(
+        "a check that died found nothing",
+        ("tests/unit/adapters/system/test_apart.py",),
+        "adapters/system/apart.py",
+        '            raise HelperGone("the process that did the work ended in the middle of it") from None\n',
+        "            return None\n",
+    ),
     _mutant("a version is marked without a second look", _ONLINE, _SCRUBBING, "again is not None and bool(", "bool("),
     _mutant("a version that changed is marked", _ONLINE, _MARKING, " and version.manifest.chunks == one.chunks", ""),
     _mutant(

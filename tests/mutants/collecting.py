@@ -9,6 +9,7 @@ _LIVE = "domain/services/liveness.py"
 _KEEPING = "domain/services/keeping.py"
 _REWRITE = "domain/services/rewrite.py"
 _UNIT = ("tests/unit/domain/services/test_gc.py", "tests/unit/domain/services/test_rewrite.py")
+_WHOSE = ("tests/unit/domain/services/test_attribution.py",)
 _STORE = ("tests/unit/adapters/filesystem/test_contracts.py", "tests/unit/adapters/memory/test_segments.py")
 _LIVES = ("tests/simulation/test_collecting.py::test_whatever_is_collected_a_rebuilt_index_is_the_same",)
 
@@ -42,8 +43,37 @@ COLLECTING = (
         "payloads under way count as garbage",
         (*_UNIT, "-k", "under_way"),
         _GC,
-        "            if use.row.id in census.segments or use.pinned or ",
-        "            if use.row.id in census.segments or ",
+        "            if use.row.id not in census.segments and not use.pinned and ",
+        "            if use.row.id not in census.segments and ",
+    ),
+    _mutant(
+        "segments are those of a later moment than what is alive in them",
+        (*_UNIT, "-k", "meanwhile"),
+        _GC,
+        "        uses = [use_of(row, census, pinned) for row in census.rows if ",
+        "        later = self.metadata.read(lambda view: list(view.segments.scan()))\n"
+        "        uses = [use_of(row, census, pinned) for row in later if ",
+    ),
+    _mutant(
+        "a dead chunk counts for everybody who named it",
+        _WHOSE,
+        "domain/services/attribution.py",
+        "            fresh = set(packed) - self.live[target] - seen\n",
+        "            fresh = set(packed) - self.live[target]\n",
+    ),
+    _mutant(
+        "a chunk that is alive counts as dead",
+        _WHOSE,
+        "domain/services/attribution.py",
+        "            fresh = set(packed) - self.live[target] - seen\n",
+        "            fresh = set(packed) - seen\n",
+    ),
+    _mutant(
+        "a segment whose events cannot be read holds none",
+        (*_UNIT, "-k", "cannot"),
+        _KEEPING,
+        " for one in mentions if one.whole\n",
+        " for one in mentions\n",
     ),
     _mutant(
         "pins are believed before the commits behind them are over",

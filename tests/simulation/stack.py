@@ -51,6 +51,7 @@ from seglake.domain.services.recovery import Recovery, RecoveryReport, refuse_lo
 from seglake.domain.services.rewrite import Rewriter
 from seglake.domain.services.sealing import NoteSegments, Sealing
 from seglake.domain.services.tagging import Tagging
+from seglake.entrypoints.apart import ReadHere
 from seglake.entrypoints.offline import BUILDING_FILE, _move_aside
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
 
@@ -256,7 +257,14 @@ class Stack:
         self.locking = Locking(metadata, committer)
         self.sealing = Sealing(segments, committer, offload, self.log)
         self.collector = Collector(
-            metadata, committer, segments, self.files, offload=offload, clock=self.clock, log=self.log
+            metadata,
+            committer,
+            segments,
+            self.files,
+            offload=offload,
+            clock=self.clock,
+            log=self.log,
+            reads=ReadHere(metadata, self.files),
         )
         self.rewriter = Rewriter(self.collector, self.clock.pause)
         self.root_key = RootKey(metadata, committer, box, self.clock, randomness)

@@ -46,6 +46,7 @@ from seglake.domain.services.statistics import Statistics
 from seglake.domain.services.stocktaking import Stocktaking
 from seglake.domain.services.tagging import Tagging
 from seglake.domain.services.users import Users
+from seglake.entrypoints.apart import ReadHere
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
 
 
@@ -174,6 +175,7 @@ class Store:
             offload=self.offload,
             clock=self.clock,
             log=self.log,
+            reads=ReadHere(metadata, self.files),
         )
         self.rewriter = Rewriter(self.collector, self.clock.pause)
         self.lifecycle = LifecycleRunner(metadata, committer, self.clock, self.log, self.clock.pause)

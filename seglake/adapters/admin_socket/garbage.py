@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from seglake.domain.model.errors import InvalidArgument
-from seglake.domain.services.gc import Limits
+from seglake.domain.services.gc_plan import Limits
 from seglake.domain.services.mpu_gc import TTL_S
 from seglake.domain.services.rewrite import THRESHOLD
 

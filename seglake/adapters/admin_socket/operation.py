@@ -14,7 +14,7 @@ from seglake.domain.services.bucket_access import BucketAccess
 from seglake.domain.services.buckets import Buckets
 from seglake.domain.services.emptying import Emptying
 from seglake.domain.services.explaining import Explaining
-from seglake.domain.services.gc import Limits
+from seglake.domain.services.gc_plan import Limits
 from seglake.domain.services.jobs import Jobs
 from seglake.domain.services.key_ring import KeyRing
 from seglake.domain.services.keys import Keys

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from blake3 import blake3
-
-from seglake.adapters.disk_format.events import decode_event
-from seglake.adapters.disk_format.records import RecordCodec, RecordKind
-from seglake.adapters.disk_format.segment import SEGMENT_HEADER_BYTES, SegmentHeader, decode_segment_header
-from seglake.adapters.disk_format.walk import Gap, walk
 from seglake.adapters.filesystem.checking import check_file, differing
 from seglake.adapters.filesystem.helped import HELPED_EVENTS_MIN, ReadPack, replayed
 from seglake.adapters.filesystem.inspection import event_at, intact_length, is_sealed, tail_events
@@ -25,29 +19,26 @@ from seglake.adapters.filesystem.layout import (
     segment_name,
 )
 from seglake.adapters.filesystem.mending import mend, stale_files
-from seglake.adapters.filesystem.packs import pack_entries, sound_pack
-from seglake.adapters.filesystem.patient import patient_read
+from seglake.adapters.filesystem.mentioned import ReadMentions
 from seglake.adapters.filesystem.publish import TEMPORARY_SUFFIX, directory_of, sync_directory
 from seglake.adapters.filesystem.reader import ChunkReader
 from seglake.adapters.filesystem.recovery import recover
-from seglake.adapters.filesystem.sealing import read_footer
+from seglake.adapters.filesystem.segment_events import open_segment, segment_events, sound_entries
 from seglake.domain.model.errors import (
-    FormatDamaged,
     SeglakeError,
     SegmentGone,
     StorageFull,
     StoreFailed,
 )
 from seglake.domain.model.events import Event
+from seglake.domain.model.mentions import Mentions
 from seglake.domain.model.replayed import Replayed
-from seglake.domain.model.segment import ChunkSlice, RecordRef, Segment, SegmentState
+from seglake.domain.model.segment import ChunkSlice, RecordRef, Segment
 from seglake.domain.ports.digests import Digests
 from seglake.domain.ports.files import File, FileSystem
 from seglake.domain.ports.log import Log
 from seglake.domain.ports.segments import SegmentFiles
 from seglake.domain.ports.system import Helper
-
-_EVENT, _FOOTER = int(RecordKind.EVENT), int(RecordKind.FOOTER)
 
 
 class FilesystemSegmentFiles(SegmentFiles):
@@ -75,29 +66,11 @@ class FilesystemSegmentFiles(SegmentFiles):
 
     def events(self, segment: bytes, limit: int | None = None, /) -> Iterator[tuple[Event, RecordRef]]:
         """See the port."""
-        file = self._open(segment)
-        try:
-            codec = RecordCodec(segment, _header(file, segment).key)
-            size = file.size()
-            sealed = read_footer(file, codec, size)
-            if sealed is None:
-                yield from _walk_events(file, codec, size if limit is None else min(limit, size), sealed=False)
-                return
-            footer, digest = sealed
-            row = Segment(segment, SegmentState.SEALED, size, footer.created_ms, digest)
-            if limit is None and sound_pack(self._files, row, footer.event_count):
-                if footer.event_count:
-                    for offset, length, payload in pack_entries(self._files, segment):
-                        yield decode_event(payload), RecordRef(segment, offset, length)
-                return
-            end = footer.end if limit is None else min(limit, footer.end)
-            yield from _walk_events(file, codec, end, sealed=True)
-        finally:
-            file.close()
+        return segment_events(self._files, segment, limit)
 
     def replayable(self, segment: bytes, /) -> Iterator[tuple[Replayed, RecordRef]]:
         """See the port; from a sound pack, else event by event. A large pack is read by the helper."""
-        count = self._sound_entries(segment)
+        count = sound_entries(self._files, segment)
         if not count:
             yield from self.events(segment)
             return
@@ -108,19 +81,10 @@ class FilesystemSegmentFiles(SegmentFiles):
         yield replayed(segment, next(read()))  # who asks for the first event only does not need a process
         yield from map(partial(replayed, segment), self._helper.iterate(ReadPack(self._files, segment, 1)))
 
-    def _sound_entries(self, segment: bytes) -> int:
-        """How many entries the segment's pack has; 0 when there is no sound one to read instead of the segment."""
-        file = self._open(segment)
-        try:
-            codec = RecordCodec(segment, _header(file, segment).key)
-            size = file.size()
-            sealed = read_footer(file, codec, size)
-        finally:
-            file.close()
-        if sealed is None or not sealed[0].event_count:
-            return 0
-        row = Segment(segment, SegmentState.SEALED, size, sealed[0].created_ms, sealed[1])
-        return sealed[0].event_count if sound_pack(self._files, row, sealed[0].event_count) else 0
+    def mentions(self, segments: Sequence[tuple[bytes, int | None]], /) -> Iterator[Mentions]:
+        """See the port; by the helper, which begins at once, when there is one."""
+        read = ReadMentions(self._files, tuple(segments))
+        return read() if self._helper is None else self._helper.iterate(read)
 
     def tail(self, segment: bytes, committed: int, /) -> Iterator[tuple[Event, RecordRef]]:
         """See the port."""
@@ -242,10 +206,7 @@ class FilesystemSegmentFiles(SegmentFiles):
         self._reader.close()
 
     def _open(self, segment: bytes, *, write: bool = False) -> File:
-        try:
-            return self._files.open(segment_name(segment), write=write)
-        except FileNotFoundError:
-            raise SegmentGone(segment.hex()) from None
+        return open_segment(self._files, segment, write=write)
 
 
 def _unmended(segment: bytes, error: OSError) -> SeglakeError:
@@ -258,31 +219,3 @@ def _unmoved(segment: bytes, error: OSError) -> SeglakeError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(f"a directory has no room to move segment {segment.hex()}: {error}")
     return StoreFailed(f"moving or removing segment {segment.hex()} failed: {error}")
-
-
-def _header(file: File, segment: bytes) -> SegmentHeader:
-    header, _ = decode_segment_header(file.pread(SEGMENT_HEADER_BYTES, 0))
-    if header.segment != segment:
-        raise FormatDamaged("the header belongs to another segment")
-    return header
-
-
-def _walk_events(file: File, codec: RecordCodec, end: int, *, sealed: bool) -> Iterator[tuple[Event, RecordRef]]:
-    """Events before ``end``; damage ends the walk of an open file, of a sealed one it is told after the last event."""
-    damage: FormatDamaged | None = None
-    for found in walk(patient_read(file), codec, SEGMENT_HEADER_BYTES, end):
-        reason = ""
-        if isinstance(found, Gap):
-            reason = found.reason
-        elif found.kind != _EVENT:
-            continue
-        elif blake3(found.payload).digest() != found.digest:
-            reason = "an event does not match its BLAKE3"
-        else:
-            yield decode_event(found.payload), RecordRef(codec.segment, found.offset, found.length)
-            continue
-        if not sealed:
-            return
-        damage = damage or FormatDamaged(reason, found.offset)
-    if damage is not None:
-        raise damage

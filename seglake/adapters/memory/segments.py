@@ -15,6 +15,7 @@ from seglake.adapters.disk_format.manifests import encode_manifest
 from seglake.adapters.disk_format.plain import content_sum
 from seglake.domain.model.errors import ChunkCorrupt, FormatDamaged, SegmentGone, StoreClosed
 from seglake.domain.model.events import Event, VersionPut
+from seglake.domain.model.mentions import Mentions
 from seglake.domain.model.replayed import Replayed
 from seglake.domain.model.segment import CHUNK_BYTES, ChunkSlice, DurableMark, RecordRef, Segment, SegmentState
 from seglake.domain.ports.digests import Digests
@@ -393,6 +394,17 @@ class MemorySegmentFiles(SegmentFiles):
     def replayable(self, segment: bytes, /) -> Iterator[tuple[Replayed, RecordRef]]:
         """See the port; nothing is encoded here."""
         return self.events(segment)
+
+    def mentions(self, segments: Sequence[tuple[bytes, int | None]], /) -> Iterator[Mentions]:
+        """See the port."""
+        for segment, limit in segments:
+            found = Mentions(segment)
+            try:
+                for event, _ in self.events(segment, limit):
+                    found.take(event)
+            except (SegmentGone, OSError):
+                found.whole = False
+            yield found
 
     def tail(self, segment: bytes, committed: int, /) -> Iterator[tuple[Event, RecordRef]]:
         """See the port."""

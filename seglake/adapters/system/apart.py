@@ -38,7 +38,8 @@ def run_apart(work: Callable[[Stages], T], stages: Stages, /) -> T:
     """
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, pickle.dumps(work)), daemon=True, name="seglake-apart")
+    # Not as a daemon: it may have a helper of its own. It ends with its pipe.
+    process = context.Process(target=_serve, args=(theirs, pickle.dumps(work)), name="seglake-apart")
     process.start()
     theirs.close()
     try:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from typing import Protocol
 
 from seglake.domain.model.events import Event
+from seglake.domain.model.mentions import Mentions
 from seglake.domain.model.replayed import Replayed
 from seglake.domain.model.segment import ChunkSlice, DurableMark, RecordRef, Segment
 
@@ -143,6 +144,11 @@ class SegmentFiles(Protocol):
 
     def replayable(self, segment: bytes, /) -> Iterator[tuple[Replayed, RecordRef]]:
         """What ``events`` gives, for a rebuild: puts that complete no upload may come as ``PlainPut``."""
+        ...
+
+    def mentions(self, segments: Sequence[tuple[bytes, int | None]], /) -> Iterator[Mentions]:
+        """What the events of segments (id and, as for ``events``, a limit) mention, in that order, each as far as it
+        could be read. Work may begin at once, and go on elsewhere while the caller does something else."""
         ...
 
     def tail(self, segment: bytes, committed: int, /) -> Iterator[tuple[Event, RecordRef]]:

@@ -10,26 +10,29 @@ second snapshot has to agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from seglake.domain.model.errors import Busy, FormatDamaged, LimitReached, SegmentGone, UnderMaintenance
+from seglake.domain.model.errors import Busy, FormatDamaged, SegmentGone, UnderMaintenance
 from seglake.domain.model.events import UploadAborted
 from seglake.domain.model.segment import Segment, SegmentState
 from seglake.domain.ports.committer import Committer
 from seglake.domain.ports.log import Log
+from seglake.domain.ports.long_reads import LongRead, LongReads
 from seglake.domain.ports.metadata import MetadataStore, MetadataTx, MetadataView
 from seglake.domain.ports.progress import Stages, silent
 from seglake.domain.ports.segments import SegmentFiles, SegmentStore
 from seglake.domain.ports.system import Clock, Offload
 
-from .findings import Finding, error, place_of_segment, warning
+from .attribution import Attribute
+from .findings import Finding, error, place_of_segment
+from .gc_plan import NO_LIMITS, Limits, Plan, SegmentUse, attributed_lines, lines_of, use_of
 from .history import note_collected
-from .keeping import Elsewhere, Keeping, keeping, over
-from .liveness import Breathe, Census, no_breath, referenced, take_census
+from .keeping import Elsewhere, Keeping, Ranges, ReadRanges, keeping, over
+from .liveness import Breathe, Census, FindReferenced, TakeCensus, no_breath
 from .maintenance import check_open, maintenance_of
 from .sealing import NoteSegments
 
@@ -40,98 +43,6 @@ GRACE_S = 60.0
 
 CLOSES_MAX = 500
 """Uploads closed in one commit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a run may do (0: any): ``warn_`` is told, ``max_`` refuses the run. Only segments begun ``age_s`` ago or
-    earlier count."""
-
-    warn_segments: int = 0
-    warn_bytes: int = 0
-    max_segments: int = 0
-    max_bytes: int = 0
-    age_s: float = 0.0
-
-    def check(self, segments: int, size: int) -> list[Finding]:
-        """What to warn of. LimitReached when there is more than may be done."""
-        if self.max_segments and segments > self.max_segments:
-            raise LimitReached(f"{segments} segments would go, at most {self.max_segments} may (--gc-max-segments)")
-        if self.max_bytes and size > self.max_bytes:
-            raise LimitReached(f"{size} bytes would go, at most {self.max_bytes} may (--gc-max-reclaim-bytes)")
-        found = []
-        if self.warn_segments and segments > self.warn_segments:
-            found.append(warning("limits", f"{segments} segments go, more than {self.warn_segments}"))
-        if self.warn_bytes and size > self.warn_bytes:
-            found.append(warning("limits", f"{size} bytes go, more than {self.warn_bytes}"))
-        return found
-
-
-NO_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentUse:
-    """One segment: its file's size and what of it is alive (bytes). ``events``: bytes of events that have to stay,
-    where this was looked at."""
-
-    row: Segment
-    chunk_bytes: int = 0
-    record_bytes: int = 0
-    pinned: bool = False
-    events: int = 0
-
-    @property
-    def live_bytes(self) -> int:
-        """Chunks, and the records that rows point to."""
-        return self.chunk_bytes + self.record_bytes
-
-    @property
-    def bytes(self) -> int:
-        """The acknowledged length."""
-        return self.row.committed
-
-    @property
-    def dead_bytes(self) -> int:
-        """What nobody needs."""
-        return max(0, self.bytes - self.live_bytes - self.events)
-
-
-@dataclass(frozen=True, slots=True)
-class BucketLine:
-    """One bucket: versions with markers, parts of running uploads, and the bytes of their chunks."""
-
-    name: str
-    versions: int
-    parts: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run would do now: ``dead`` segments go whole; ``segments`` are all that were looked at."""
-
-    dead: tuple[SegmentUse, ...]
-    segments: tuple[SegmentUse, ...]
-    buckets: tuple[BucketLine, ...]
-    doomed: tuple[Segment, ...]
-    closes: frozenset[str] = frozenset()
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def reclaimable_bytes(self) -> int:
-        """The size of the files that would go."""
-        return sum([use.bytes for use in self.dead])
-
-    @property
-    def live_bytes(self) -> int:
-        """What is alive in them."""
-        return sum([use.live_bytes for use in self.segments])
-
-    @property
-    def dead_bytes(self) -> int:
-        """What nobody needs in them."""
-        return sum([use.dead_bytes for use in self.segments])
 
 
 @dataclass(slots=True)
@@ -207,7 +118,8 @@ class Judged:
 class Collector:
     """Collects garbage; one run at a time, beside requests or offline.
 
-    ``breathe`` is called in long reads, which run beside the event loop, to let requests through.
+    Long reads are left to ``reads``; ``breathe`` is called in shorter ones, which run beside the event loop, to let
+    requests through.
     """
 
     def __init__(
@@ -220,6 +132,7 @@ class Collector:
         offload: Offload,
         clock: Clock,
         log: Log,
+        reads: LongReads,
         breathe: Breathe = no_breath,
     ) -> None:
         self.metadata = metadata
@@ -229,6 +142,7 @@ class Collector:
         self.offload = offload
         self.clock = clock
         self.log = log
+        self.reads = reads
         self.breathe = breathe
         self.elsewhere = Elsewhere(files)
         self._busy = False
@@ -249,14 +163,52 @@ class Collector:
             self._busy = False
 
     # ------------------------------------------------------------------------------------------------------- plan
-    async def plan(self, limits: Limits = NO_LIMITS, stages: Stages = silent, *, turn: bool = False) -> Plan:
+    async def plan(
+        self, limits: Limits = NO_LIMITS, stages: Stages = silent, *, turn: bool = False, by_bucket: bool = False
+    ) -> Plan:
         """What ``run`` would do now; with ``turn`` also to segments that are written to, which it would leave first.
 
-        MetadataDamaged when anything in the index cannot be read: nothing is guessed.
+        With ``by_bucket`` it also says whose the dead bytes are, for which all events are read. MetadataDamaged when
+        anything in the index cannot be read: nothing is guessed.
         """
         pinned = await self.settled_pins()
         states = (SegmentState.SEALED, SegmentState.OPEN) if turn else (SegmentState.SEALED,)
-        return await self.read(lambda view: self._plan(view, pinned, limits, stages, states))
+        if by_bucket:
+            attributed = await self.beside(Attribute(), stages)
+            self.elsewhere.learn(attributed.ranges)
+            counted = await self._judged(attributed.census, pinned, limits, stages, states)
+            return replace(counted, buckets=attributed_lines(counted, attributed))
+        return await self._judged(await self.beside(TakeCensus(), stages), pinned, limits, stages, states)
+
+    async def beside(self, work: LongRead[T], stages: Stages = silent) -> T:
+        """A read of the whole store, where it disturbs least."""
+        return await self.offload.start(lambda: self.reads.run(work, stages))
+
+    async def _judged(
+        self,
+        census: Census,
+        pinned: frozenset[bytes],
+        limits: Limits,
+        stages: Stages,
+        states: tuple[SegmentState, ...],
+    ) -> Plan:
+        """The plan that follows from a census taken after ``pinned``: what came into a segment later was pinned."""
+        uses = [use_of(row, census, pinned) for row in census.rows if row.state in states]
+        born_before = self.clock.now_ms() - round(limits.age_s * 1000)
+        idle = [
+            number
+            for number, use in enumerate(uses)
+            if use.row.id not in census.segments and not use.pinned and use.row.created_ms <= born_before
+        ]
+        if idle:
+            await self.learn(census.rows, stages)
+        return await self.read(lambda view: self._plan(view, census, uses, idle, stages))
+
+    async def learn(self, rows: Iterable[Segment], stages: Stages = silent) -> None:
+        """Reads the stamps of sealed segments that were not read before."""
+        unknown = tuple([row.id for row in rows if row.state is SegmentState.SEALED and not self.elsewhere.knows(row)])
+        if unknown:
+            self.elsewhere.learn(await self.beside(ReadRanges(unknown), stages))
 
     async def settled_pins(self) -> frozenset[bytes]:
         """Segments with writers under way. Every commit of the others' writers is over, and in the next snapshot."""
@@ -270,28 +222,20 @@ class Collector:
         return await self.offload.start(lambda: self.metadata.read(query))
 
     def _plan(
-        self,
-        view: MetadataView,
-        pinned: frozenset[bytes],
-        limits: Limits,
-        stages: Stages,
-        states: tuple[SegmentState, ...],
+        self, view: MetadataView, census: Census, uses: list[SegmentUse], idle: list[int], stages: Stages
     ) -> Plan:
         self.elsewhere.begin()
-        census = take_census(view, self.breathe, stages("counting what is alive", "versions"))
-        rows = list(view.segments.scan())
-        uses = [_use_of(row, census, pinned) for row in rows if row.state in states]
-        born_before = self.clock.now_ms() - round(limits.age_s * 1000)
         dead: list[SegmentUse] = []
         closes: set[str] = set()
         findings: list[Finding] = []
-        progress = stages("reading events", "segments")
-        progress.total(len(uses))
-        for number, use in enumerate(uses):
+        progress = stages("judging events", "segments")
+        progress.total(len(idle))
+        ranges = self.elsewhere.all(view.segments.scan()) if idle else ()
+        for number in idle:
+            use = uses[number]
+            limit = use.row.committed if use.row.state is SegmentState.OPEN else None
+            judged = self._judge(view, use.row.id, limit, Ranges.besides_one(ranges, use.row.id))
             progress.advance()
-            if use.row.id in census.segments or use.pinned or use.row.created_ms > born_before:
-                continue
-            judged = self.judge(view, use.row.id, use.row.committed if use.row.state is SegmentState.OPEN else None)
             if judged.finding is not None:
                 findings.append(judged.finding)
             if judged.keeping is None:
@@ -302,12 +246,15 @@ class Collector:
                 dead.append(use)
                 closes |= judged.keeping.closes
             self.breathe()
-        doomed = tuple([row for row in rows if row.state is SegmentState.DOOMED])
-        return Plan(tuple(dead), tuple(uses), _lines(view, census), doomed, frozenset(closes), tuple(findings))
+        doomed = tuple([row for row in census.rows if row.state is SegmentState.DOOMED])
+        return Plan(tuple(dead), tuple(uses), lines_of(view, census), doomed, frozenset(closes), tuple(findings))
 
     def judge(self, view: MetadataView, segment: bytes, limit: int | None = None) -> Judged:
         """Which events of a sealed segment, or of another's first ``limit`` bytes, have to stay. Blocking."""
-        ranges = self.elsewhere.of(view.segments.scan(), segment)
+        ranges = self.elsewhere.all(view.segments.scan())
+        return self._judge(view, segment, limit, Ranges.besides_one(ranges, segment))
+
+    def _judge(self, view: MetadataView, segment: bytes, limit: int | None, ranges: Ranges) -> Judged:
         try:
             return Judged(keeping(view, segment, self.files.events(segment, limit), ranges))
         except (FormatDamaged, SegmentGone, OSError) as damage:
@@ -395,7 +342,7 @@ class Collector:
         return [row for row in rows if now_s - self._seen[row.id, row.id in present] >= grace_s]
 
     async def _move(self, rows: list[Segment], swept: Swept) -> None:
-        alive = await self.read(partial(referenced, among=frozenset([row.id for row in rows]), breathe=self.breathe))
+        alive = await self.beside(FindReferenced(frozenset([row.id for row in rows])))
         if alive:
             self.log.error("doomed_segments_alive", segments=[segment.hex() for segment in sorted(alive)])
             await self.committer.commit(Spare(tuple(sorted(alive))))
@@ -426,21 +373,3 @@ class Collector:
 
 def _nothing() -> None:
     """Passes through the committer: what was handed to it before is over."""
-
-
-def _use_of(row: Segment, census: Census, pinned: frozenset[bytes]) -> SegmentUse:
-    use = census.segments.get(row.id)
-    if use is None:
-        return SegmentUse(row, pinned=row.id in pinned)
-    return SegmentUse(row, use.live_chunk_bytes, use.live_record_bytes, row.id in pinned)
-
-
-def _lines(view: MetadataView, census: Census) -> tuple[BucketLine, ...]:
-    out = []
-    for bucket in view.buckets.scan():
-        use = census.buckets.get(bucket.id)
-        if use is None:
-            out.append(BucketLine(bucket.name, 0, 0, 0))
-        else:
-            out.append(BucketLine(bucket.name, use.versions, use.parts, use.bytes))
-    return tuple(out)

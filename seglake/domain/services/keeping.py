@@ -7,9 +7,9 @@ and acted on later.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, assert_never
+from typing import ClassVar, NamedTuple, assert_never
 
 from seglake.domain.model.errors import FormatDamaged, SegmentGone
 from seglake.domain.model.events import (
@@ -36,9 +36,12 @@ from seglake.domain.model.events import (
     VersionRemoved,
     VersionRepaired,
 )
+from seglake.domain.model.mentions import Mentions
 from seglake.domain.model.multipart import Upload
 from seglake.domain.model.segment import RecordRef, Segment, SegmentState
-from seglake.domain.ports.metadata import MetadataTables, MetadataView
+from seglake.domain.ports.long_reads import LongRead
+from seglake.domain.ports.metadata import MetadataReads, MetadataTables, MetadataView
+from seglake.domain.ports.progress import Stages
 from seglake.domain.ports.segments import SegmentFiles
 
 from .liveness import RECORD_BYTES
@@ -78,10 +81,18 @@ class Elsewhere:
         """Forgets what segments held that were still written to."""
         self.opened.clear()
 
-    def of(self, rows: Iterable[Segment], besides: bytes) -> Ranges:
-        """The ranges of all segments with a row but one: what is doomed counts until its row is gone."""
-        found = [self._range(row) for row in rows if row.id != besides]
-        return Ranges(besides, tuple([one for one in found if one is not None]))
+    def knows(self, row: Segment) -> bool:
+        """Whether a sealed segment was read before."""
+        return row.id in self.known
+
+    def learn(self, found: Mapping[bytes, tuple[int, int] | None]) -> None:
+        """Takes over what others read: the ticks of the oldest and newest event of sealed segments, None without."""
+        for segment, ticks in found.items():
+            self.known.setdefault(segment, None if ticks is None else StampRange(segment, *ticks))
+
+    def all(self, rows: Iterable[Segment]) -> tuple[StampRange, ...]:
+        """The ranges of all segments with a row: what is doomed counts until its row is gone."""
+        return tuple([one for one in map(self._range, rows) if one is not None])
 
     def _range(self, row: Segment) -> StampRange | None:
         if row.state is SegmentState.DOOMED:
@@ -92,11 +103,10 @@ class Elsewhere:
         try:
             if row.state is SegmentState.OPEN:
                 return self._opened(row)
-            ticks = [event.stamp.ticks for event, _ in self.files.events(row.id)]
         except (FormatDamaged, SegmentGone, OSError):
             return _anything(row.id)
-        self.known[row.id] = found = StampRange(row.id, min(ticks), max(ticks)) if ticks else None
-        return found
+        self.learn(_ranges(self.files.mentions([(row.id, None)])))
+        return self.known.get(row.id, _anything(row.id))
 
     def _opened(self, row: Segment) -> StampRange | None:
         if row.id not in self.opened:
@@ -111,11 +121,43 @@ class Elsewhere:
         return self.opened[row.id]
 
 
+def _ranges(mentions: Iterable[Mentions]) -> dict[bytes, tuple[int, int] | None]:
+    """Of those whose events could all be read."""
+    return {
+        one.segment: (one.oldest, one.newest) if one.oldest <= one.newest else None for one in mentions if one.whole
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRanges(LongRead[dict[bytes, tuple[int, int] | None]]):
+    """The ticks of the oldest and the newest event of sealed segments."""
+
+    segments: tuple[bytes, ...]
+    reads_files: ClassVar[bool] = True
+
+    def __call__(
+        self, _metadata: MetadataReads, files: SegmentFiles, stages: Stages, /
+    ) -> dict[bytes, tuple[int, int] | None]:
+        """Those that cannot be read are left out."""
+        progress = stages("reading events", "segments")
+        progress.total(len(self.segments))
+        found = {}
+        for segment in self.segments:
+            found.update(_ranges(files.mentions([(segment, None)])))
+            progress.advance()
+        return found
+
+
 class Ranges(NamedTuple):
     """The stamps that segments may hold besides one."""
 
     besides: bytes
     ranges: tuple[StampRange, ...]
+
+    @classmethod
+    def besides_one(cls, ranges: Iterable[StampRange], segment: bytes) -> Ranges:
+        """Of all but ``segment``."""
+        return cls(segment, tuple([one for one in ranges if one.segment != segment]))
 
     def may_hold(self, ticks: int) -> bool:
         """Whether an event with these ticks may lie in another segment."""

@@ -8,19 +8,20 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
 
 from seglake.domain.model.hlc import HLC
-from seglake.domain.model.segment import CHUNK_BYTES
-from seglake.domain.ports.metadata import MetadataView
-from seglake.domain.ports.progress import Progress, Silent
+from seglake.domain.model.mentions import length_of, packed_chunk
+from seglake.domain.model.segment import Segment
+from seglake.domain.ports.long_reads import LongRead
+from seglake.domain.ports.metadata import MetadataReads, MetadataView
+from seglake.domain.ports.progress import Progress, Silent, Stages
+from seglake.domain.ports.segments import SegmentFiles
 
 RECORD_BYTES = 88
 """What a record costs besides its payload (docs/formats/segment.md)."""
 
-ROWS_PER_BREATH = 4096
-_LENGTH_BITS = 23
-_LENGTH = (1 << _LENGTH_BITS) - 1
-assert CHUNK_BYTES <= _LENGTH
+_ROWS_PER_REPORT = 4096
 
 Breathe = Callable[[], None]
 """Called every so often in a long read, to let others run."""
@@ -30,24 +31,12 @@ def no_breath() -> None:
     """Where nobody else runs."""
 
 
-@dataclass(slots=True)
-class Use:
-    """What of one segment is alive: chunks (packed, perhaps repeated), and records that rows point to (in bytes)."""
+class Use(NamedTuple):
+    """What of one segment is alive, in bytes with their headers: chunks, a shared one once, and records that rows
+    point to."""
 
-    chunks: array[int] = field(default_factory=lambda: array("Q"))
-    records: int = 0
-    record_bytes: int = 0
-
-    @property
-    def live_chunk_bytes(self) -> int:
-        """Bytes of live chunks with their headers, a shared one once."""
-        distinct = set(self.chunks)
-        return sum([packed & _LENGTH for packed in distinct]) + RECORD_BYTES * len(distinct)
-
-    @property
-    def live_record_bytes(self) -> int:
-        """Bytes of the records that rows point to, with their headers."""
-        return self.record_bytes + RECORD_BYTES * self.records
+    live_chunk_bytes: int
+    live_record_bytes: int
 
 
 @dataclass(slots=True)
@@ -60,35 +49,54 @@ class BucketUse:
     bytes: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Census:
-    """What was alive in one snapshot."""
+    """What was alive in one snapshot, and the segments of that snapshot."""
 
-    segments: dict[bytes, Use] = field(default_factory=dict)
+    rows: tuple[Segment, ...]
+    segments: dict[bytes, Use]
+    buckets: dict[int, BucketUse]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Live chunks by segment (packed, perhaps repeated), records that rows point to (how many, their bytes)."""
+
+    chunks: dict[bytes, array[int]] = field(default_factory=dict)
+    records: dict[bytes, list[int]] = field(default_factory=dict)
     buckets: dict[int, BucketUse] = field(default_factory=dict)
 
     def count(self, bucket: BucketUse, chunks: Iterable[tuple[bytes, int, int]], segment: bytes, length: int) -> None:
         """Adds the chunks (segment, offset, length) and the record (segment, payload length) of one version or part."""
-        segments = self.segments
         for place, offset, size in chunks:
-            use = segments.get(place)
-            if use is None:
-                use = segments[place] = Use()
-            use.chunks.append(offset << _LENGTH_BITS | size)
+            found = self.chunks.get(place)
+            if found is None:
+                found = self.chunks[place] = array("Q")
+            found.append(packed_chunk(offset, size))
             bucket.bytes += size
-        use = segments.get(segment)
-        if use is None:
-            use = segments[segment] = Use()
-        use.records += 1
-        use.record_bytes += length
+        record = self.records.get(segment)
+        if record is None:
+            record = self.records[segment] = [0, 0]
+        record[0] += 1
+        record[1] += length
+
+    def uses(self) -> dict[bytes, Use]:
+        """The sums."""
+        found = {}
+        for segment in self.chunks.keys() | self.records.keys():
+            distinct = set(self.chunks.get(segment, ()))
+            count, size = self.records.get(segment, (0, 0))
+            chunk_bytes = sum(map(length_of, distinct)) + RECORD_BYTES * len(distinct)
+            found[segment] = Use(chunk_bytes, size + RECORD_BYTES * count)
+        return found
 
 
-def take_census(view: MetadataView, breathe: Breathe = no_breath, progress: Progress | None = None) -> Census:
+def tally(view: MetadataView, progress: Progress | None = None) -> Tally:
     """Counts everything. MetadataDamaged."""
     progress = progress or Silent()
     progress.total(view.versions.count())
-    census = Census()
-    buckets, count, rows = census.buckets, census.count, 0
+    found = Tally()
+    buckets, count, rows = found.buckets, found.count, 0
     for bucket_id, _key, _stamp, chunks, ref in view.versions.scan_chunks():
         bucket = buckets.get(bucket_id)
         if bucket is None:
@@ -96,10 +104,9 @@ def take_census(view: MetadataView, breathe: Breathe = no_breath, progress: Prog
         bucket.versions += 1
         count(bucket, chunks, ref[0], ref[2])
         rows += 1
-        if not rows % ROWS_PER_BREATH:
-            progress.advance(ROWS_PER_BREATH)
-            breathe()
-    progress.advance(rows % ROWS_PER_BREATH)
+        if not rows % _ROWS_PER_REPORT:
+            progress.advance(_ROWS_PER_REPORT)
+    progress.advance(rows % _ROWS_PER_REPORT)
     owners: dict[str, int] = {}
     for part, ref in view.uploads.scan_parts():
         if part.upload not in owners:
@@ -108,23 +115,48 @@ def take_census(view: MetadataView, breathe: Breathe = no_breath, progress: Prog
         bucket = buckets.setdefault(owners[part.upload], BucketUse())
         bucket.parts += 1
         count(bucket, [chunk[:3] for chunk in part.chunks], ref.segment, ref.length)
-    return census
+    return found
 
 
-def referenced(view: MetadataView, among: frozenset[bytes], breathe: Breathe = no_breath) -> frozenset[bytes]:
-    """Those of the segments that any version or part still needs. MetadataDamaged."""
-    found: set[bytes] = set()
-    for rows, held in enumerate(view.versions.scan_chunks(), start=1):
-        if held.ref.segment in among:
-            found.add(held.ref.segment)
-        for chunk in held.chunks:
-            if chunk[0] in among:
-                found.add(chunk[0])
-        if not rows % ROWS_PER_BREATH:
-            breathe()
-    for part, ref in view.uploads.scan_parts():
-        found.update({ref.segment, *[chunk.segment for chunk in part.chunks]} & among)
-    return frozenset(found)
+@dataclass(frozen=True, slots=True)
+class TakeCensus(LongRead[Census]):
+    """Counts what is alive."""
+
+    reads_files: ClassVar[bool] = False
+
+    def __call__(self, metadata: MetadataReads, _files: SegmentFiles, stages: Stages, /) -> Census:
+        """MetadataDamaged."""
+        progress = stages("counting what is alive", "versions")
+        return metadata.read(lambda view: census_of(view, tally(view, progress)))
+
+
+def census_of(view: MetadataView, found: Tally) -> Census:
+    """The census that a tally amounts to."""
+    return Census(tuple(view.segments.scan()), found.uses(), found.buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class FindReferenced(LongRead[frozenset[bytes]]):
+    """Those of the segments that any version or part still needs."""
+
+    among: frozenset[bytes]
+    reads_files: ClassVar[bool] = False
+
+    def __call__(self, metadata: MetadataReads, _files: SegmentFiles, _stages: Stages, /) -> frozenset[bytes]:
+        """MetadataDamaged."""
+        return metadata.read(self._found)
+
+    def _found(self, view: MetadataView) -> frozenset[bytes]:
+        among, found = self.among, set()
+        for held in view.versions.scan_chunks():
+            if held.ref.segment in among:
+                found.add(held.ref.segment)
+            for chunk in held.chunks:
+                if chunk[0] in among:
+                    found.add(chunk[0])
+        for part, ref in view.uploads.scan_parts():
+            found.update({ref.segment, *[chunk.segment for chunk in part.chunks]} & among)
+        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +170,24 @@ class Holder:
     number: int = 0
 
 
-def holders(view: MetadataView, among: frozenset[bytes], breathe: Breathe = no_breath) -> dict[bytes, list[Holder]]:
-    """Who has chunks in these segments. MetadataDamaged."""
-    found: dict[bytes, list[Holder]] = {}
-    for rows, held in enumerate(view.versions.scan_chunks(), start=1):
-        for segment in {chunk[0] for chunk in held.chunks} & among:
-            found.setdefault(segment, []).append(Holder(held.stamp, held.bucket_id, held.key))
-        if not rows % ROWS_PER_BREATH:
-            breathe()
-    for part, _ in view.uploads.scan_parts():
-        for segment in {chunk.segment for chunk in part.chunks} & among:
-            found.setdefault(segment, []).append(Holder(part.stamp, upload=part.upload, number=part.number))
-    return found
+@dataclass(frozen=True, slots=True)
+class FindHolders(LongRead[dict[bytes, list[Holder]]]):
+    """Who has chunks in these segments."""
+
+    among: frozenset[bytes]
+    reads_files: ClassVar[bool] = False
+
+    def __call__(self, metadata: MetadataReads, _files: SegmentFiles, _stages: Stages, /) -> dict[bytes, list[Holder]]:
+        """MetadataDamaged."""
+        return metadata.read(self._found)
+
+    def _found(self, view: MetadataView) -> dict[bytes, list[Holder]]:
+        among: frozenset[bytes] = self.among
+        found: dict[bytes, list[Holder]] = {}
+        for held in view.versions.scan_chunks():
+            for segment in {chunk[0] for chunk in held.chunks} & among:
+                found.setdefault(segment, []).append(Holder(held.stamp, held.bucket_id, held.key))
+        for part, _ in view.uploads.scan_parts():
+            for segment in {chunk.segment for chunk in part.chunks} & among:
+                found.setdefault(segment, []).append(Holder(part.stamp, upload=part.upload, number=part.number))
+        return found

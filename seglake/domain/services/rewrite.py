@@ -22,10 +22,11 @@ from seglake.domain.ports.progress import Progress, Stages, silent
 from seglake.domain.ports.segments import BulkWriter, EventsWriter
 
 from .findings import Finding, error, place_of_segment, warning
-from .gc import NO_LIMITS, Collector, Doom, Limits, Plan, SegmentUse
+from .gc import Collector, Doom
+from .gc_plan import NO_LIMITS, Limits, Plan, SegmentUse
 from .ingest import check_not_doomed
 from .keeping import Kept
-from .liveness import Holder, holders, referenced
+from .liveness import FindHolders, FindReferenced, Holder
 from .maintenance import check_open
 from .sealing import NoteSegments
 
@@ -211,6 +212,8 @@ class Rewriter:
             and use.live_bytes + use.events < threshold * use.bytes
         ]
         rewrites, findings = [], list(plan.findings)
+        if thin:
+            await self._gc.learn([use.row for use in plan.segments])
         for use in thin:
             limit = use.row.committed if use.row.state is SegmentState.OPEN else None
             judged = await self._gc.read(partial(self._gc.judge, segment=use.row.id, limit=limit))
@@ -251,7 +254,7 @@ class Rewriter:
         done = [segment for segment in emptied if await self._copy_events(segment, out)]
         if not done:
             return
-        still = await self._gc.read(partial(referenced, among=frozenset(done), breathe=self._gc.breathe))
+        still = await self._gc.beside(FindReferenced(frozenset(done)))
         out.left += sorted(still)
         doomed = await self._gc.committer.commit(Doom(tuple([segment for segment in done if segment not in still])))
         gains = {one.use.row.id: one.gain_bytes for one in plan.rewrites}
@@ -265,7 +268,7 @@ class Rewriter:
         for _ in range(ROUNDS_MAX):
             pinned = await self._gc.settled_pins()
             wanted = [segment for segment in wanted if segment not in pinned]
-            found = await self._gc.read(partial(holders, among=frozenset(wanted), breathe=self._gc.breathe))
+            found = await self._gc.beside(FindHolders(frozenset(wanted)))
             if not found:
                 return wanted
             for segment in [segment for segment in wanted if segment in found]:
@@ -276,7 +279,7 @@ class Rewriter:
                     out.left.append(segment)
                     text = f"it is not rewritten: {damage.hint}"
                     out.findings.append(error(place_of_segment(segment), text))
-        left = await self._gc.read(partial(holders, among=frozenset(wanted), breathe=self._gc.breathe))
+        left = await self._gc.beside(FindHolders(frozenset(wanted)))
         for segment in sorted(left):
             out.left.append(segment)
             text = "its chunks are copied faster than they can be moved; the next run goes on"

@@ -15,7 +15,17 @@ from typing import Annotated, Any
 import typer
 
 from .jobs import following, run_job
-from .output import EXIT_FINDINGS, EXIT_OK, EXIT_UNUSABLE, DataDir, Json, human_size, print_json, print_table
+from .output import (
+    EXIT_FINDINGS,
+    EXIT_OK,
+    EXIT_UNUSABLE,
+    DataDir,
+    Json,
+    human_size,
+    print_columns,
+    print_json,
+    print_table,
+)
 
 Force = Annotated[bool, typer.Option("--force", help="Really do it; without it nothing is changed.")]
 WarnSegments = Annotated[int, typer.Option("--gc-warn-segments", min=0, help="Warn above so many segments; 0: never.")]
@@ -116,6 +126,19 @@ def _tell(result: dict[str, Any], rows: list[tuple[str, str]], *, as_json: bool)
     raise typer.Exit(EXIT_FINDINGS if result["findings"] else EXIT_OK)
 
 
+def _show_buckets(result: dict[str, Any]) -> None:
+    rows = [
+        (
+            f"{one['bucket']} (gone)" if one["gone"] else one["bucket"],
+            f"{one['versions']:,}",
+            *[human_size(one[f"{kind}_bytes"]) for kind in ("live", "dead", "reclaimable")],
+        )
+        for one in result["buckets"]
+    ]
+    print_columns(("bucket", "versions", "live", "dead", "reclaimable"), rows, none="no buckets")
+    print(f"dead and no bucket's: {human_size(result['unattributed_bytes'])}")
+
+
 def gc_plan(
     *,
     warn_segments: WarnSegments = 0,
@@ -124,15 +147,16 @@ def gc_plan(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Say what is alive in each bucket, and which segments hold nothing that anybody needs. Changes nothing.
+    """Say what of each bucket is alive, dead and reclaimable, and which segments hold nothing that anybody needs.
+
+    Dead payload is reclaimable when its whole segment goes; a rewrite frees the rest. Changes nothing.
 
     Exit code 1 when something could not be judged. Example: seglake gc-plan --json
     """
     limits = _Limits(warn_segments, warn_bytes, min_age=min_age)
     result = _done(data_dir, "gc.plan", _parameters(limits, as_json=as_json), as_json=as_json)
     if not as_json:
-        for one in result["buckets"]:
-            print(f"{one['bucket']}: {one['versions']:,} versions need {human_size(one['live_bytes'])}")
+        _show_buckets(result)
         for one in result["segments"]:
             print(f"{one['segment']}: {human_size(one['bytes'])} would go, begun {one['created']}")
     _tell(result, _plan_rows(result), as_json=as_json)

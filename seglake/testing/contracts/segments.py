@@ -9,8 +9,10 @@ from typing import Protocol
 import pytest
 
 from seglake.domain.model.errors import ChunkCorrupt, FormatDamaged, SegmentGone, StoreClosed
-from seglake.domain.model.events import BucketDeleted, Event
+from seglake.domain.model.events import BucketDeleted, ChunksMoved, Event, PartMoved, VersionPut
 from seglake.domain.model.hlc import HLC
+from seglake.domain.model.manifest import Manifest, VersionKind
+from seglake.domain.model.mentions import Mentions
 from seglake.domain.model.segment import ChunkSlice, DurableMark, RecordRef, SegmentState
 from seglake.domain.ports.digests import Digests
 from seglake.domain.ports.segments import SegmentFiles, SegmentStore
@@ -68,6 +70,13 @@ class MakeBench(Protocol):
 def event(ticks: int) -> BucketDeleted:
     """Some event, told from others by its stamp."""
     return BucketDeleted(HLC(ticks, 1), 7)
+
+
+def _put(ticks: int, bucket_id: int, bucket: str, *chunks: ChunkSlice) -> VersionPut:
+    size = sum([chunk.take for chunk in chunks])
+    return VersionPut(
+        Manifest(bucket_id, bucket, "key", HLC(ticks, 1), VersionKind.OBJECT, null=False, size=size, chunks=chunks)
+    )
 
 
 def part(chunk: ChunkSlice, skip: int, take: int) -> ChunkSlice:
@@ -258,6 +267,32 @@ class PinContract(SegmentCase):
         assert list(bench.files.events(row.id)) == [(event(n + 1), ref) for n, ref in enumerate(refs)]
         assert list(bench.files.check(row.id, payload=True)) == []
         assert row.id not in [sealed.id for sealed in bench.store.close()]
+
+    def test_what_events_mention_is_read_of_sealed_open_and_lost_segments(self, bench: SegmentBench) -> None:
+        near, far = bench.put(b"x" * 100, 1).chunk, ChunkSlice(b"f" * 16, 4096, 7, b"d" * 32, 2, 3)
+        writer = bench.store.events_writer()
+        told: list[Event] = [
+            _put(2, 7, "seven", near, far),
+            _put(3, 8, "eight", near),
+            ChunksMoved(HLC(9, 1), 7, "key", HLC(2, 1), (far,)),
+            PartMoved(HLC(4, 1), "upload", 3, HLC(1, 1), (near,)),
+            event(5),
+        ]
+        for one in told:
+            writer.append(one)
+        sealed = writer.seal().id
+        still = bench.put(b"y", 10)
+        first = bench.put(b"z", 11).marks[0].length
+        lost = b"?" * 16
+        found = list(bench.files.mentions([(sealed, None), (lost, None), (still.ref.segment, still.marks[0].length)]))
+        expected = Mentions(sealed)
+        for one in told:
+            expected.take(one)
+        assert found[0] == expected
+        assert (found[0].oldest, found[0].newest, found[0].buckets) == (2, 9, {7: "seven", 8: "eight"})
+        assert set(found[0].chunks) == {near.segment, far.segment}
+        assert not found[1].whole
+        assert (found[2].newest, found[2].whole) == (10, True), f"the event before {first} is behind the limit"
 
     def test_an_abandoned_copy_can_be_discarded(self, bench: SegmentBench) -> None:
         writer = bench.store.events_writer()

@@ -12,9 +12,11 @@ from seglake.adapters.filesystem.os_files import OsFileSystem
 from seglake.adapters.system.clock import SystemClock
 from seglake.domain.model.errors import LimitReached, StoreFailed
 from seglake.domain.ports.progress import silent
-from seglake.domain.services.gc import Collector, Limits
+from seglake.domain.services.gc import Collector
+from seglake.domain.services.gc_plan import Limits
 from seglake.domain.services.mpu_gc import UploadCollector
 from seglake.domain.services.object_writes import DeleteObject
+from seglake.entrypoints.apart import ReadHere
 from seglake.entrypoints.cli.app import app
 from seglake.entrypoints.collecting import PAUSE_FILE, GarbageWork, at_once, paused
 from seglake.entrypoints.gc_schedule import collect_again_and_again
@@ -42,7 +44,8 @@ async def test_a_run_does_what_its_plan_said() -> None:
     store = await filled()
     work = garbage_of(store)
     plan = work.plan(silent, limits=Limits())
-    assert plan["buckets"] == [{"bucket": "bucket", "versions": 1, "parts": 0, "live_bytes": len(LARGE)}]
+    sizes = {"live_bytes": len(LARGE), "dead_bytes": len(LARGE), "reclaimable_bytes": len(LARGE)}
+    assert plan["buckets"] == [{"bucket": "bucket", "gone": False, "versions": 1, "parts": 0, **sizes}]
     assert plan["dead_segments"] == len(plan["segments"]) == 1
     with pytest.raises(LimitReached):
         work.run(silent, limits=Limits(max_bytes=1))
@@ -95,6 +98,7 @@ def scheduled(store: Store, **flags: Any) -> tuple[Settings, Collector]:
         offload=store.offload,
         clock=SystemClock(),
         log=store.log,
+        reads=ReadHere(store.metadata, store.files),
     )
     return settings, collector
 

@@ -15,7 +15,7 @@ from seglake.domain.model.hlc import HLC
 from seglake.domain.model.manifest import Manifest, VersionKind
 from seglake.domain.model.segment import ChunkSlice, Held, RecordRef
 from seglake.domain.ports.journal import NoRecords
-from seglake.domain.services.liveness import take_census
+from seglake.domain.services.liveness import tally
 from seglake.testing.contracts.doubles import ManualClock, SeededRandomness
 
 BUCKET = Bucket("bucket", HLC(10, 1))
@@ -75,7 +75,7 @@ def test_whatever_is_damaged_ends_the_count(store: SqliteMetadataStore, damage: 
     with pytest.raises(MetadataDamaged):
         held(store)
     with pytest.raises(MetadataDamaged):
-        store.read(take_census)
+        store.read(tally)
     store.close()
 
 
@@ -107,7 +107,7 @@ def test_counting_is_quick(store: SqliteMetadataStore) -> None:
     count = 20_000
     store.replay([(VersionPut(manifest(number)), REF) for number in range(9, count)], ())
     begun = time.perf_counter()
-    census = store.read(take_census)
+    found = store.read(tally)
     assert time.perf_counter() - begun < count * 15e-6
-    assert census.buckets[BUCKET.id].versions == count
+    assert found.buckets[BUCKET.id].versions == count
     store.close()

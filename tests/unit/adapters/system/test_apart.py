@@ -16,6 +16,8 @@ from seglake.adapters.system.processes import HelperGone
 from seglake.domain.model.errors import JobStopped, StoreFailed
 from seglake.domain.ports.progress import Progress, Stages, silent
 
+WAIT_S = 20.0
+
 
 @dataclass
 class Seen(Progress):
@@ -59,15 +61,15 @@ class Count:
 
 @dataclass(frozen=True)
 class Wait:
-    """Says who it is, then works for ever without a word."""
+    """Says who it is, then works for a long time without a word."""
 
     place: Path
 
     def __call__(self, stages: Stages, /) -> None:
         stages("waiting", "steps")
         self.place.write_text(str(os.getpid()))
-        while True:
-            time.sleep(60)
+        time.sleep(WAIT_S)
+        self.place.with_suffix(".done").touch()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class End:
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + WAIT_S / 2
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -118,6 +120,7 @@ def test_whoever_stops_it_ends_the_process_even_when_it_says_nothing(tmp_path: P
     place = tmp_path / "pid"
     with pytest.raises(JobStopped):
         run_apart(Wait(place), Shown(stop_after=0))
+    assert not place.with_suffix(".done").exists(), "it was not ended, it ended"
     assert not place.exists() or not _runs(int(place.read_text()))
 
 

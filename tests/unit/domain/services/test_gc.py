@@ -13,11 +13,15 @@ from seglake.domain.model.limits import Limits as StoreLimits
 from seglake.domain.model.maintenance import MAINTENANCE_NOTE, Maintenance, MaintenanceState, to_text
 from seglake.domain.model.segment import SegmentState
 from seglake.domain.ports.journal import NoRecords
+from seglake.domain.ports.long_reads import LongRead
+from seglake.domain.ports.progress import Stages
 from seglake.domain.services.copying import CopyObject, CopySource
 from seglake.domain.services.findings import Severity
 from seglake.domain.services.fsck import Fsck
-from seglake.domain.services.gc import Doom, Limits, Plan
+from seglake.domain.services.gc import Doom
+from seglake.domain.services.gc_plan import Limits, Plan
 from seglake.domain.services.ingest import Payload
+from seglake.domain.services.liveness import TakeCensus
 from seglake.domain.services.multipart import CreateUpload
 from seglake.domain.services.object_reads import ReadObject
 from seglake.domain.services.object_writes import (
@@ -26,6 +30,8 @@ from seglake.domain.services.object_writes import (
     PutObject,
     PutVersion,
 )
+from seglake.entrypoints.apart import ReadHere
+from seglake.entrypoints.collecting import at_once
 from tests.unit.fixtures import Pieces, Store
 
 LARGE = bytes(range(256)) * 1200
@@ -61,6 +67,47 @@ async def collect(store: Store) -> Plan:
 def state(store: Store, segment: bytes) -> SegmentState | None:
     row = store.metadata.read(lambda view: view.segments.get(segment))
     return None if row is None else row.state
+
+
+async def test_what_is_written_and_sealed_meanwhile_is_no_garbage(store: Store) -> None:
+    """The segments of a plan are those of the moment of its census: what is alive in later ones was not counted."""
+
+    class Busy(ReadHere):
+        def run(self, work: LongRead[Any], stages: Stages, /) -> Any:
+            found = super().run(work, stages)
+            if isinstance(work, TakeCensus):
+                at_once(store.put("new", LARGE))
+                at_once(store.collector.turn())
+            return found
+
+    await store.put("gone", LARGE)
+    await store.writes.delete("bucket", DeleteObject("gone"))
+    store.collector.reads = Busy(store.metadata, store.files)
+    done = await store.collector.run(turn=True)
+    assert len(done.dead) == 1
+    await store.collector.sweep(0)
+    assert await store.get("new") == LARGE
+
+
+async def test_a_removal_stays_while_a_segment_that_cannot_be_read_may_hold_what_it_removed(store: Store) -> None:
+    await store.buckets.set_versioning("bucket", Versioning.ENABLED)
+    stored = await store.put("key", b"x")
+    await store.put("anchor", b"x")
+    await store.collector.turn()
+    (first,) = store.files.list()
+    await store.writes.delete("bucket", DeleteObject("key", stored.version))
+    await store.collector.turn()
+    (second,) = set(store.files.list()) - {first}
+    await store.put("newest", b"x")
+    read = store.files.events
+
+    def broken(segment: bytes, limit: int | None = None, /) -> Any:
+        if segment == first:
+            raise OSError("no")
+        return read(segment, limit)
+
+    store.files.events = broken  # type: ignore[method-assign]
+    assert second not in await dead(store)
 
 
 async def test_what_is_deleted_is_garbage_and_goes(store: Store) -> None:

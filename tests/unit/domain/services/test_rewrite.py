@@ -14,7 +14,7 @@ from seglake.domain.model.segment import SegmentState
 from seglake.domain.services.copying import CopyObject, CopySource
 from seglake.domain.services.dump import logical_dump
 from seglake.domain.services.fsck import Fsck
-from seglake.domain.services.gc import Limits
+from seglake.domain.services.gc_plan import Limits
 from seglake.domain.services.multipart import CompleteUpload, CreateUpload
 from seglake.domain.services.object_reads import ReadObject
 from seglake.domain.services.object_writes import DeleteObject, ObjectAttributes, PutObject
