@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
 
@@ -47,7 +47,7 @@ def configure_logging(
             _people(colors=out.isatty()) if for_people else _json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Lossy(out))),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -58,6 +58,28 @@ def configure_logging(
     # asyncio tells of every slow callback at DEBUG, aiohttp's access log is ours to write.
     logging.getLogger("asyncio").setLevel(max(threshold, logging.INFO))
     logging.getLogger("aiohttp.access").setLevel(logging.CRITICAL)
+
+
+class _Lossy:
+    """A log whose disk is full, or whose reader went away, loses lines; whoever wrote one does not notice."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As many characters as there are, written or not."""
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError):
+            pass
+        return len(text)
+
+    def flush(self) -> None:
+        """Tries to."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass
 
 
 class _Bridge(logging.Handler):

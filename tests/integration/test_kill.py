@@ -25,7 +25,7 @@ from .endpoint import _COMMAND, ACCESS_KEY, SECRET, _port_of, clean_environment
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = 20
+ROUNDS = 60
 CLIENTS = 6
 KEYS_EACH = 6
 SIZES = (0, 10, 4096, 70_000, 300_000, 5_000_000)

@@ -40,6 +40,9 @@ from seglake.domain.ports.log import Log
 from seglake.domain.ports.segments import SegmentFiles
 from seglake.domain.ports.system import Helper
 
+HELPED_BYTES_MIN = 16 << 20
+"""Fewer bytes of segments are read here before a process has even begun."""
+
 
 class FilesystemSegmentFiles(SegmentFiles):
     """The segment files of one data directory; see the port."""
@@ -82,9 +85,17 @@ class FilesystemSegmentFiles(SegmentFiles):
         yield from map(partial(replayed, segment), self._helper.iterate(ReadPack(self._files, segment, 1)))
 
     def mentions(self, segments: Sequence[tuple[bytes, int | None]], /) -> Iterator[Mentions]:
-        """See the port; by the helper, which begins at once, when there is one."""
+        """See the port; by the helper, which begins at once, when there is one and enough to read."""
         read = ReadMentions(self._files, tuple(segments))
-        return read() if self._helper is None else self._helper.iterate(read)
+        if self._helper is None or sum(map(self._length, read.segments)) < HELPED_BYTES_MIN:
+            return read()
+        return self._helper.iterate(read)
+
+    def _length(self, segment: tuple[bytes, int | None]) -> int:
+        try:
+            return self.size(segment[0])
+        except SegmentGone:
+            return 0
 
     def tail(self, segment: bytes, committed: int, /) -> Iterator[tuple[Event, RecordRef]]:
         """See the port."""

@@ -244,8 +244,8 @@ def _unopened(path: str, error: Exception) -> MetadataDamaged | DataDirUnusable 
     """What a failure to open means to whoever started the server."""
     if isinstance(error, apsw.CorruptError | apsw.NotADBError | UnicodeDecodeError):
         return MetadataDamaged(f"{path} is damaged: {error}; run `seglake rebuild-index`")
-    if isinstance(error, apsw.FullError):
-        return StorageFull(f"there is no room to open {path}: {error}")
+    if isinstance(error, apsw.FullError) or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:
+        return StorageFull(f"there is no room to open {path}, which takes 100 KiB; remove something else: {error}")
     if isinstance(error, apsw.IOError):
         return StoreFailed(f"{path} cannot be read or written: {error}")
     return DataDirUnusable(f"{path} cannot be opened: {error}")

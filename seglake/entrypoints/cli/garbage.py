@@ -169,6 +169,13 @@ def _parameters(limits: _Limits, *, as_json: bool) -> dict[str, int]:
         return limits.parameters()
 
 
+def _pace(threshold: float, rate: str, *, as_json: bool) -> dict[str, int]:
+    from .output import told
+
+    with told(as_json=as_json):
+        return {"live_percent": round(threshold * 100), "bytes_per_s": _size("rate", rate)}
+
+
 def _plan_rows(result: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("segments", f"{result['all_segments']:,} ({human_size(result['all_bytes'])})"),
@@ -262,8 +269,7 @@ def rewrite_run(
     limits = _Limits(warn_segments, warn_bytes, max_segments, max_bytes, min_age)
     parameters = {
         **_parameters(limits, as_json=as_json),
-        "live_percent": round(threshold * 100),
-        "bytes_per_s": _size("rate", rate),
+        **_pace(threshold, rate, as_json=as_json),
     }
     result = _done(data_dir, "gc.rewrite-run", parameters, as_json=as_json)
     _tell(result, _rewritten_rows(result), as_json=as_json)
@@ -293,7 +299,7 @@ def rewrite(
     """
     _forced(force=force, plan="gc-rewrite-plan")
     limits = _parameters(_Limits(min_age=min_age), as_json=as_json)
-    parameters = {**limits, "live_percent": round(threshold * 100), "bytes_per_s": _size("rate", rate)}
+    parameters = {**limits, **_pace(threshold, rate, as_json=as_json)}
     first = _done(data_dir, "gc.run", limits, as_json=as_json)
     result = _done(data_dir, "gc.rewrite-run", parameters, as_json=as_json)
     rows = [("dead", f"{first['dead_segments']:,} segments"), *_rewritten_rows(result)]

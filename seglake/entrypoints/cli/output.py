@@ -24,7 +24,11 @@ EXIT_UNUSABLE = 2
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Directory that holds the store. [env var: SEGLAKE_DATA_DIR] [default: ./data]"),
+    typer.Option(
+        "--data-dir",
+        readable=False,  # whoever may not enter it is told whom to ask, below
+        help="Directory that holds the store. [env var: SEGLAKE_DATA_DIR] [default: ./data]",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 

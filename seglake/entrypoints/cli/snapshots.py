@@ -14,6 +14,7 @@ from .jobs import following, run_job
 from .output import (
     EXIT_FINDINGS,
     EXIT_OK,
+    EXIT_UNUSABLE,
     DataDir,
     Json,
     findings_json,
@@ -49,12 +50,28 @@ def _rate(text: str) -> int:
 
 @contextmanager
 def _interrupted(directory: Path) -> Iterator[None]:
-    """After Ctrl-C what was made so far is nothing, and is known as such."""
+    """After Ctrl-C, or a failure, what was made in a new directory is nothing; it is said, and what to do with it."""
+    new = not _holds_anything(directory)
     try:
         yield
+    except typer.Exit as ended:
+        if ended.exit_code == EXIT_UNUSABLE and new and _holds_anything(directory):
+            print(f"seglake: {directory} is incomplete: remove it before you try again", file=sys.stderr)
+        raise
     except KeyboardInterrupt:
-        print(f"seglake: interrupted; remove {directory}, which is incomplete, and start again", file=sys.stderr)
+        left = f"; remove {directory}, which is incomplete, and start again" if new else ""
+        print(f"seglake: interrupted{left}", file=sys.stderr)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _holds_anything(directory: Path) -> bool:
+    """What cannot be looked at may hold anything: it is never called new."""
+    try:
+        return any(directory.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def snapshot(

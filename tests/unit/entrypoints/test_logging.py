@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -128,3 +129,17 @@ def test_a_library_line_that_cannot_be_formatted_breaks_nobody(
     assert line["event"] == "unreadable_log_record"
     assert line["logger"] == "aiohttp.server"
     assert CANARY not in stream.getvalue() + capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line_buffered", [True, False])
+def test_a_log_on_a_full_disk_loses_lines_and_nothing_else(line_buffered: bool) -> None:
+    full = open("/dev/full", "w", buffering=1 if line_buffered else 1 << 16)  # noqa: SIM115
+    try:
+        configure_logging(stream=full)
+        for number in range(100):
+            structlog.get_logger().error("something", number=number, long="x" * 1000)
+        logging.getLogger("library").warning("something else")
+    finally:
+        configure_logging()
+        with contextlib.suppress(OSError):
+            full.close()
