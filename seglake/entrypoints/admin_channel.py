@@ -94,6 +94,7 @@ def open_channel(
             return
         refusal: SeglakeError | None = None
         with uncollected(), open_for_writing(context) as store:
+            reads = ReadHere(store.metadata, store.segments.files)
             services = services_of(
                 settings,
                 metadata=store.metadata,
@@ -109,16 +110,11 @@ def open_channel(
                     context,
                     store.metadata,
                     store.segments,
+                    reads,
                     serving=False,
                     garbage=offline_garbage(context, store.metadata, store.committer, store.segments),
                 ),
-                checks=ServedChecks(
-                    context,
-                    ReadHere(store.metadata, store.segments.files),
-                    store.committer,
-                    store.segments.store.verify,
-                    at_once,
-                ),
+                checks=ServedChecks(context, reads, store.committer, store.segments.store.verify, at_once),
             )
             try:
                 yield Offline(services)

@@ -47,6 +47,18 @@ class RunFsck(LongRead[FsckReport]):
 
 
 @dataclass(frozen=True, slots=True)
+class CheckIndex(LongRead[list[str]]):
+    """Pages, row checksums, and what rows say about one another."""
+
+    reads_files: ClassVar[bool] = False
+
+    def __call__(self, metadata: MetadataReads, _files: SegmentFiles, stages: Stages, /) -> list[str]:
+        """One line for each finding."""
+        stages("checking the index", "findings")
+        return metadata.check()
+
+
+@dataclass(frozen=True, slots=True)
 class RunScrub(LongRead[ScrubReport]):
     """All live payload; ``dead``: and every other record."""
 

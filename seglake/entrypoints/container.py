@@ -224,7 +224,7 @@ class Container(containers.DeclarativeContainer):
     collector = providers.Singleton(collector_of, adapters, metadata, committer, segments, reads)
     uploads = providers.Singleton(UploadCollector, metadata, committer, clock, offload)
     garbage = providers.Singleton(serving_garbage, collector, uploads, files, settings.provided.gc_grace)
-    upkeep = providers.Singleton(StoreUpkeep, adapters, metadata, segments, serving=True, garbage=garbage)
+    upkeep = providers.Singleton(StoreUpkeep, adapters, metadata, segments, reads, serving=True, garbage=garbage)
     checks = providers.Singleton(serving_checks, adapters, reads, committer, segments)
     gate = providers.Singleton(WriteGate)
     maintenance = providers.Singleton(MaintenanceMode, metadata, committer, clock, log, asyncio.sleep, gate)

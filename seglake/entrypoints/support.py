@@ -12,7 +12,6 @@ import json
 import platform
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -21,14 +20,13 @@ from pydantic import SecretStr
 
 import seglake
 from seglake.domain.model.errors import SeglakeError
+from seglake.domain.ports.long_reads import LongReads
 from seglake.domain.ports.metadata import MetadataStore, MetadataView
 from seglake.domain.ports.progress import Stages
-from seglake.domain.ports.segments import SegmentFiles
 from seglake.domain.services.findings import Finding
-from seglake.domain.services.fsck import Fsck
 from seglake.domain.services.maintenance import maintenance_of
-from seglake.domain.services.status import Status
 
+from .apart import RunFsck, RunStatus
 from .redaction import REDACTED, Redactor
 from .selection import AdapterContext
 from .settings import Settings
@@ -54,7 +52,7 @@ def hashed(text: str) -> str:
 def gather(
     context: AdapterContext,
     metadata: MetadataStore,
-    files: SegmentFiles,
+    reads: LongReads,
     stages: Stages,
     *,
     serving: bool,
@@ -65,9 +63,9 @@ def gather(
     return {
         "versions.json": versions(),
         "settings.json": shown_settings(context.settings),
-        "status.json": _or_reason(lambda: _status(context, metadata, files, with_keys=with_keys)),
+        "status.json": _or_reason(lambda: _status(context, metadata, reads, stages, with_keys=with_keys)),
         "segments.json": _or_reason(lambda: {"segments": metadata.read(_segments)}),
-        "checks.json": _or_reason(lambda: _checks(metadata, files, stages, serving=serving, with_keys=with_keys)),
+        "checks.json": _or_reason(lambda: _checks(reads, stages, serving=serving, with_keys=with_keys)),
     }
 
 
@@ -116,9 +114,9 @@ def _plain(value: Any) -> Any:
 
 
 def _status(
-    context: AdapterContext, metadata: MetadataStore, files: SegmentFiles, *, with_keys: bool
+    context: AdapterContext, metadata: MetadataStore, reads: LongReads, stages: Stages, *, with_keys: bool
 ) -> dict[str, Any]:
-    found = Status(metadata, files).run()
+    found = reads.run(RunStatus(live=False), stages)
     name: Callable[[str], str] = str if with_keys else hashed
     rest = metadata.read(lambda view: _counts(view, name))
     return {
@@ -167,13 +165,9 @@ def _segments(view: MetadataView) -> list[dict[str, Any]]:
     return rows
 
 
-def _checks(
-    metadata: MetadataStore, files: SegmentFiles, stages: Stages, *, serving: bool, with_keys: bool
-) -> dict[str, Any]:
-    """fsck without a server; while one serves only the index's own check, since segments change under it."""
-    if serving:
-        return {"index": dict(Counter([_table_of(line) for line in metadata.check()])), "fsck": None}
-    report = Fsck(metadata, files, stages).run()
+def _checks(reads: LongReads, stages: Stages, *, serving: bool, with_keys: bool) -> dict[str, Any]:
+    """fsck, with a server or without one."""
+    report = reads.run(RunFsck(served=serving, deep=False), stages)
     return {
         "sound": report.sound,
         "versions": report.versions,

@@ -15,12 +15,14 @@ from seglake.adapters.filesystem.snapshots import INDEX_COPY, FilesystemSnapshot
 from seglake.adapters.sqlite.store import SqliteMetadataStore
 from seglake.adapters.system.clock import block_s
 from seglake.domain.model.errors import Busy, DataDirUnusable, Unsupported
+from seglake.domain.ports.long_reads import LongReads
 from seglake.domain.ports.metadata import MetadataStore
 from seglake.domain.ports.progress import Stages
 from seglake.domain.services.gc_plan import Limits
 from seglake.domain.services.maintenance import maintenance_of
 from seglake.domain.services.snapshot import SnapshotOptions, SnapshotReport, SnapshotTaking
 
+from .apart import CheckIndex
 from .collecting import GarbageWork
 from .selection import AdapterContext, SegmentEngine
 from .support import gather
@@ -35,6 +37,7 @@ class StoreUpkeep(Upkeep):
     context: AdapterContext
     metadata: MetadataStore
     segments: SegmentEngine
+    reads: LongReads
     serving: bool
     garbage: GarbageWork
 
@@ -68,8 +71,7 @@ class StoreUpkeep(Upkeep):
 
     def check_index(self, stages: Stages, /) -> Result:
         """Pages, row checksums, and what rows say about one another."""
-        stages("checking the index", "findings")
-        found = self.metadata.check()
+        found = self.reads.run(CheckIndex(), stages)
         return {"sound": not found, "findings": found}
 
     def reindex(self, stages: Stages, /) -> Result:
@@ -83,9 +85,7 @@ class StoreUpkeep(Upkeep):
 
     def support(self, stages: Stages, /, *, with_keys: bool) -> Result:
         """See support.py."""
-        return gather(
-            self.context, self.metadata, self.segments.files, stages, serving=self.serving, with_keys=with_keys
-        )
+        return gather(self.context, self.metadata, self.reads, stages, serving=self.serving, with_keys=with_keys)
 
     def gc_plan(self, stages: Stages, /, *, limits: Limits) -> Result:
         """See collecting.py, here and below."""

@@ -13,6 +13,7 @@ from seglake.domain.ports.progress import silent
 from seglake.domain.services.access import PutCredential
 from seglake.domain.services.findings import error
 from seglake.entrypoints import support
+from seglake.entrypoints.apart import ReadHere
 from seglake.entrypoints.redaction import REDACTED
 from seglake.entrypoints.selection import AdapterContext
 from seglake.entrypoints.settings import load_settings
@@ -31,7 +32,9 @@ async def gathered(*, with_keys: bool = False, serving: bool = False) -> dict[st
     await store.committer.commit(PutCredential(Credential("AKIACANARY", sealed)))
     settings = load_settings(access_key="AKIAROOT", secret_key=f"{CANARY}-root-secret", ephemeral=True)
     context = AdapterContext(settings, None, store.clock, store.randomness, store.digests, store.offload, store.log)
-    found = gather(context, store.metadata, store.files, silent, serving=serving, with_keys=with_keys)
+    reads = ReadHere(store.metadata, store.files)
+    found = gather(context, store.metadata, reads, silent, serving=serving, with_keys=with_keys)
+    assert found["checks.json"]["sound"]
     assert sealed.hex() not in json.dumps(found)
     assert "AKIACANARY" not in json.dumps(found)
     return found
