@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from seglake.adapters.admin_socket.operation import Checks, Result
 from seglake.adapters.filesystem.layout import FORMAT_VERSION
@@ -31,8 +31,6 @@ from .apart import RunFsck, RunScrub, RunStatus
 from .collecting import at_once, on_loop
 from .offline import open_for_writing, opened, rebuild
 from .selection import AdapterContext, SegmentEngine
-
-T = TypeVar("T")
 
 FINDINGS_MAX = 10_000
 """Findings, marks and repairs named in one result; all of them count."""

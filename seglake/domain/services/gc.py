@@ -32,7 +32,7 @@ from .findings import Finding, error, place_of_segment
 from .gc_plan import NO_LIMITS, Limits, Plan, SegmentUse, attributed_lines, lines_of, use_of
 from .history import note_collected
 from .keeping import Elsewhere, Keeping, Ranges, ReadRanges, keeping, over
-from .liveness import Breathe, Census, FindReferenced, TakeCensus, no_breath
+from .liveness import Census, FindReferenced, TakeCensus
 from .maintenance import check_open, maintenance_of
 from .sealing import NoteSegments
 
@@ -43,6 +43,14 @@ GRACE_S = 60.0
 
 CLOSES_MAX = 500
 """Uploads closed in one commit."""
+
+
+Breathe = Callable[[], None]
+"""Called every so often in a long read, to let others run."""
+
+
+def no_breath() -> None:
+    """Where nobody else runs."""
 
 
 @dataclass(slots=True)

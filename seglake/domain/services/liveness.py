@@ -6,7 +6,7 @@ Everything is counted in one snapshot. A row that cannot be read ends the count:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -22,13 +22,6 @@ RECORD_BYTES = 88
 """What a record costs besides its payload (docs/formats/segment.md)."""
 
 _ROWS_PER_REPORT = 4096
-
-Breathe = Callable[[], None]
-"""Called every so often in a long read, to let others run."""
-
-
-def no_breath() -> None:
-    """Where nobody else runs."""
 
 
 class Use(NamedTuple):
