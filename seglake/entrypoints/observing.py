@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import seglake
 from seglake.adapters.filesystem.layout import RESERVE_FILE
@@ -16,7 +17,6 @@ from seglake.adapters.telemetry.access_file import AccessLogFile
 from seglake.adapters.telemetry.commits import CommitCounts
 from seglake.adapters.telemetry.health import Health
 from seglake.adapters.telemetry.meters import Meters, Sample
-from seglake.adapters.telemetry.ops_listener import OpsListener
 from seglake.adapters.telemetry.requests import CountedRequests
 from seglake.adapters.telemetry.syncs import MeteredFiles, SyncCounts
 from seglake.adapters.telemetry.tasks import TaskRecords
@@ -31,6 +31,9 @@ from seglake.domain.services.stocktaking import Count, Stocktaking
 
 from .redaction import Redactor
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from seglake.adapters.telemetry.ops_listener import OpsListener
 
 STDOUT = Path("-")
 _SCRAPE_COUNT_S = 0.25
@@ -175,4 +178,6 @@ def _counted(count: Count) -> dict[str, list[Sample]]:
 
 def ops_listener_of(watched: Watched) -> OpsListener:
     """The listener of metrics and health."""
+    from seglake.adapters.telemetry.ops_listener import OpsListener  # HTTP, which no command needs
+
     return OpsListener(watched.health, watched.scrape, seglake.__version__)

@@ -20,10 +20,11 @@ from seglake.adapters.admin_socket.token import TOKEN_FILE, read_token
 from seglake.domain.model.admin_errors import NoSuchUser
 from seglake.domain.model.errors import DataDirLocked, DataDirUnusable, SeglakeError
 from seglake.entrypoints import admin_channel as module
-from seglake.entrypoints.admin_channel import Channel, Offline, open_channel
+from seglake.entrypoints.admin_channel import Channel, open_channel
 from seglake.entrypoints.lifespan import lifespan
 from seglake.entrypoints.offline import locked, open_store
 from seglake.entrypoints.settings import Settings, load_settings
+from seglake.entrypoints.unserved import Offline
 from tests.unit.adapters.admin_socket.test_operations import SCRIPT
 from tests.unit.fixtures import RecordingLog
 
