@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The admin channel: nothing without the token, nothing over TCP, and a user from first key to last refusal.
+# The admin channel: nothing without the token, nothing over TCP, a user from first key to last refusal, the checks.
 #
 # Runs as the server's user or root. SEGLAKE_DATA_DIR is the server's data directory (./data if not given). Makes a user, a key
 # and a bucket; the user's name stays taken. Needs bash, curl 7.88 or newer, and the root key in the environment.
@@ -53,3 +53,24 @@ CREATED=
 expect 409 "a user who owns a bucket stays" call user.delete "{\"name\":\"$NAME\"}"
 expect 200 "the bucket is deleted" call bucket.delete "{\"name\":\"$NAME\"}"
 expect 200 "and then the user" call user.delete "{\"name\":\"$NAME\"}"
+
+echo "the store"
+finished() { # METHOD: starts the job, waits for its end
+    expect 200 "$1 begins" call "$1" '{}'
+    local job
+    job=$(number job)
+    for _ in $(seq 1 600); do
+        call job.status "{\"job\":$job}" >/dev/null
+        ! grep -q '"ended":null' "$ANSWER" || { sleep 0.5; continue; }
+        return 0
+    done
+    fail "$1 does not end"
+}
+for check in status.start fsck.start scrub.start; do
+    finished "$check"
+    grep -q '"error":null' "$ANSWER" || fail "$check failed: $(head -c 300 "$ANSWER")"
+done
+grep -q '"sound":true' "$ANSWER" || fail "something is damaged: $(head -c 300 "$ANSWER")"
+ok "the store is sound"
+finished index.rebuild
+expect_text NeedsStoppedServer

@@ -15,3 +15,6 @@ call() {
 
 # field NAME: the text of a field of the last answer.
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$ANSWER"; }
+
+# number NAME: the number of a field of the last answer.
+number() { sed -n "s/.*\"$1\":\([0-9][0-9]*\).*/\1/p" "$ANSWER"; }
