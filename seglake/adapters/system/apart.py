@@ -102,7 +102,10 @@ class _Told(Progress):
 def _serve(pipe: Connection, pickled: bytes) -> None:
     """The life of the other process; it ends with the one that began it, whatever happens to that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the other one decides
-    os.nice(_NICENESS)
+    try:
+        os.nice(_NICENESS)
+    except OSError:
+        pass  # a sandbox may forbid it; the work is the same
     gc.disable()  # the work is streams of small values; looking for cycles in them costs a sixth of the time
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
     begun: list[_Told] = []
