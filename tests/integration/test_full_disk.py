@@ -110,7 +110,7 @@ def ends(data: Path, *words: str) -> None:
     assert done.returncode in (0, 2), (words, done)
     assert "Traceback" not in done.stderr, (words, done.stderr)
     if done.returncode == 2:
-        assert re.search(r"seglake: .*(no room|No space left|enable maintenance first)", done.stderr), (
+        assert re.search(r"seglake: .*(no room|No space left|disk is full|enable maintenance first)", done.stderr), (
             words,
             done.stderr,
         )
