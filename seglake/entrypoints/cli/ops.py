@@ -66,6 +66,7 @@ def show(job: Number, *, data_dir: DataDir = None, as_json: Json = False) -> Non
         fields = {name: found[name] for name in ("job", "name", "begun", "ended", "stage")}
         rows = [(name, str(value or "")) for name, value in fields.items()]
         rows += [("state", _state(found)), ("done", _progress(found))]
+        rows += [("error", found["error"]["message"])] if found["error"] else []
         rows += [
             (name.replace("_", " "), f"{value:,}" if type(value) is int else str(value))
             for name, value in (found["result"] or {}).items()
@@ -108,7 +109,7 @@ def _asked(data_dir: Any, method: str, parameters: dict[str, Any], *, as_json: b
 
 def _state(job: dict[str, Any]) -> str:
     if job["error"] is not None:
-        return f"failed: {job['error']['message']}"
+        return "failed"
     return "done" if job["ended"] else "running"
 
 
