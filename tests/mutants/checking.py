@@ -34,6 +34,13 @@ CHECKING = (
         "return ScrubReport(chunks, size, len(damage.reasons), seconds,",
     ),
     _mutant(
+        "a served version is marked without a second look",
+        _REPAIRS,
+        "entrypoints/checking.py",
+        "[one for one in batch if fault_in(one.chunks, verify) is not None]",
+        "[one for one in batch if fault_in(one.chunks, verify) is not one]",
+    ),
+    _mutant(
         "index and files of a served store are compared only once",
         _SERVED,
         _FSCK,

@@ -61,7 +61,7 @@ def _follow(pipe: Connection, stages: Stages) -> Any:
             continue
         try:
             verb, value = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from our own process
-        except EOFError:
+        except (EOFError, OSError):
             raise HelperGone("the process that did the work ended in the middle of it") from None
         if verb == "stage":
             progress = stages(*value)

@@ -68,7 +68,7 @@ class Mentions:
         for target, offset, length in chunks:
             found = self.chunks.get(target)
             if found is None:
-                found = self.chunks[target] = array("Q"), array("L")
+                found = self.chunks[target] = array("Q"), array("I")
             found[0].append(offset << _LENGTH_BITS | length)
             found[1].append(number)
 

@@ -15,11 +15,16 @@ from seglake.adapters.system.processes import ProcessHelper
 from seglake.domain.ports.progress import silent
 from seglake.domain.services.dump import logical_dump
 from seglake.domain.services.fsck import Fsck, FsckReport
-from seglake.entrypoints.checking import OfflineChecks
+from seglake.domain.services.marking import ReadChunk
+from seglake.domain.services.object_reads import ReadObject
+from seglake.entrypoints.apart import ReadHere
+from seglake.entrypoints.checking import OfflineChecks, ServedChecks
+from seglake.entrypoints.collecting import at_once
 from seglake.entrypoints.offline import locked, open_store, rebuild_index
+from seglake.entrypoints.selection import AdapterContext
 from seglake.entrypoints.settings import Settings, load_settings
 from seglake.testing import running_server
-from tests.unit.fixtures import RecordingLog
+from tests.unit.fixtures import RecordingLog, Store
 
 KEYS = ("a", "b", "c")
 
@@ -258,3 +263,23 @@ def test_a_helper_process_changes_no_result(settings: Settings, monkeypatch: pyt
     report = rebuild_index(settings, RecordingLog())
     assert (report.findings, len(begun)) == ((), 2)
     assert check().findings == ()
+
+
+async def test_what_is_damaged_is_read_once_more_before_it_is_marked() -> None:
+    """A disk that stuttered is no damage: what was found may be read right the second time."""
+    store = Store()
+    await store.bucket()
+    await store.put("key", b"x" * 1000)
+    store.segments.damage(store.reads.open(ReadObject("bucket", "key")).manifest.chunks[0])
+
+    def marked(verify: ReadChunk) -> list[str]:
+        checks = ServedChecks(context, ReadHere(store.metadata, store.files), store.committer, verify, at_once)
+        result = checks.scrub(silent, dead=False, mark=True)
+        assert result["damaged"] == 1
+        found: list[str] = result["marked"]
+        return found
+
+    settings = load_settings(ephemeral=True)
+    context = AdapterContext(settings, None, store.clock, store.randomness, store.digests, store.offload, store.log)
+    assert marked(lambda _chunk: None) == []
+    assert len(marked(store.files.verify)) == 1
