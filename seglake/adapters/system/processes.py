@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from seglake.domain.model.errors import SeglakeError
 from seglake.domain.ports.system import Helper
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ _Answer = tuple[list[Any], bool, Exception | None]
 """Items, whether there are more, and what the work raised."""
 
 
-class HelperGone(Exception):
+class HelperGone(SeglakeError):
     """The helper process ended in the middle of its work; its own words are on standard error."""
 
 
